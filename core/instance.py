@@ -1,0 +1,46 @@
+"""One channel instance's configuration, read from rows once per version of it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from providers.types import ProviderConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Character:
+    """Who speaks in an instance."""
+
+    id: str = "default"
+    name: str = ""
+    prompt: str = ""
+    greeting: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FaqEntry:
+    """One FAQ entry; `match` is exact, wildcard, regex or close."""
+
+    id: str
+    question: str
+    answer: str
+    match: str
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """Everything that a turn needs to know of its instance; no secrets but the providers' keys,
+    which come over the socket pair and not from the rows."""
+
+    id: str
+    kind: str
+    slug: str
+    name: str
+    config: dict[str, Any]
+    version: int
+    character: Character = Character()
+    route_id: str | None = None
+    candidates: tuple[str, ...] = ()
+    route_settings: dict[str, Any] = field(default_factory=dict)
+    base_ids: tuple[str, ...] = ()
+    faqs: tuple[FaqEntry, ...] = ()
+    providers: tuple[ProviderConfig, ...] = ()

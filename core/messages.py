@@ -1,0 +1,61 @@
+"""Messages as the core knows them, the same for every channel."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A raw update on its way into the inbox. `external_id` is unique within the channel;
+    `chat_key` is the chat it belongs to ("" for updates of no chat); `raw` is JSON text."""
+
+    external_id: str
+    chat_key: str
+    raw: str
+
+
+@dataclass(frozen=True, slots=True)
+class InboundMessage:
+    """What a person said. `command` is set for "/command argument" (without slash or bot name, lower case).
+    `speaker` names the person; `reply_to` is the external id that the answer should quote (groups)."""
+
+    chat_key: str
+    text: str
+    external_id: str = ""
+    speaker: str = ""
+    language: str = ""
+    title: str = ""
+    group: bool = False
+    quoted: str = ""
+    reply_to: str | None = None
+    command: str | None = None
+    argument: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundMessage:
+    """What Botyard says, in Markdown (`plain` turns formatting off).
+
+    `preview` is the external id of a message to finish by editing it, else a new one is sent.
+    `buttons` are (text key of core/texts, action) pairs; the actions are "retry" and "stop".
+    """
+
+    chat_key: str
+    text: str
+    message_id: str | None = None
+    reply_to: str | None = None
+    preview: str | None = None
+    plain: bool = False
+    status: str = "final"
+    buttons: tuple[tuple[str, str], ...] = ()
+    language: str = "en"
+
+    def to_json(self) -> dict[str, Any]:
+        """As an outbox row keeps it."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "OutboundMessage":
+        """The inverse of `to_json`."""
+        buttons = tuple((str(key), str(action)) for key, action in data.get("buttons", ()))
+        return cls(**{**data, "buttons": buttons})

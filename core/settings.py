@@ -1,0 +1,70 @@
+"""Process settings: the one place that reads the environment (and `.env` in the working folder)."""
+
+import hashlib
+import tempfile
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+LONGEST_RUN_DIR = 60  # bytes: a Unix socket's path may have 107, and the longest name here has 46
+
+
+class Settings(BaseSettings):
+    """Where Botyard lives, listens and keeps its rows."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", populate_by_name=True)
+
+    home: Path = Field(Path("data"), alias="BOTYARD_HOME", description="Folder for all that Botyard keeps.")
+    host: str = Field("127.0.0.1", alias="BOTYARD_HOST", description="Address that the web process binds.")
+    port: int = Field(8002, alias="BOTYARD_PORT", ge=1, le=65535, description="Port of panel and widgets.")
+    public_url: str = Field(
+        "",
+        alias="BOTYARD_PUBLIC_URL",
+        description="The address that visitors and webhooks use; snippets and links are made from it.",
+    )
+    database: str = Field(
+        "", alias="DATABASE_URL", description="PostgreSQL address; empty: SQLite in BOTYARD_HOME."
+    )
+    redis_url: str = Field(
+        "", alias="REDIS_URL", description="Redis for several machines; not used by this version yet."
+    )
+    media_url: str = Field(
+        "", alias="MEDIA_URL", description="S3 address for media; not used by this version yet."
+    )
+    secret_key: SecretStr = Field(
+        SecretStr(""),
+        alias="BOTYARD_SECRET_KEY",
+        description="32 bytes in hex or base64 that seal secrets in the database; "
+        "empty: made once in BOTYARD_HOME/secret.key.",
+    )
+    admin_token: SecretStr = Field(
+        SecretStr(""),
+        alias="BOTYARD_ADMIN_TOKEN",
+        description="A fixed bearer token for the APIs; empty: one is made at the first start.",
+    )
+    fleet: Path | None = Field(None, alias="BOTYARD_FLEET", description="The fleet file to run.")
+
+    @property
+    def database_url(self) -> str:
+        """The database's address, with the default filled in."""
+        return self.database or f"sqlite:///{self.home.resolve() / 'botyard.db'}"
+
+    @property
+    def url(self) -> str:
+        """The public address without a slash at its end."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def run_dir(self) -> Path:
+        """Folder of the Unix sockets: in BOTYARD_HOME, or a short path where that one is too long."""
+        folder = self.home.resolve() / "run"
+        if len(bytes(folder)) <= LONGEST_RUN_DIR:
+            return folder
+        digest = hashlib.sha256(bytes(folder)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"botyard-{digest}"
+
+
+def load_settings() -> Settings:
+    """Settings from the environment; raises pydantic.ValidationError that names the variable."""
+    return Settings()

@@ -1,0 +1,138 @@
+"""Conversations and their messages."""
+
+from typing import Any
+
+from sqlalchemy import Float, ForeignKey, Index, Integer, String, Text, func, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.base import Row, new_id, now
+
+
+class Conversation(Row):
+    """One talk in one chat of one channel; /new closes it and the next message opens another.
+
+    `chat_key` is the chat's address within the channel (for Telegram "chat" or "chat/thread",
+    for a widget the visitor's id).
+    """
+
+    __tablename__ = "conversation"
+    __table_args__ = (
+        Index(
+            "conversation_open", "channel_id", "chat_key", unique=True,
+            sqlite_where=text("closed_at IS NULL"), postgresql_where=text("closed_at IS NULL"),
+        ),
+        Index("conversation_recent", "updated_at"),
+    )  # fmt: skip
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    channel_id: Mapped[str] = mapped_column(ForeignKey("channel.id", ondelete="CASCADE"))
+    chat_key: Mapped[str] = mapped_column(String(100))
+    title: Mapped[str] = mapped_column(String(200), default="")
+    language: Mapped[str] = mapped_column(String(8), default="")
+    messages: Mapped[int] = mapped_column(Integer, default=0)
+    created_at: Mapped[float] = mapped_column(Float)
+    updated_at: Mapped[float] = mapped_column(Float)
+    closed_at: Mapped[float | None] = mapped_column(Float)
+    closed_reason: Mapped[str] = mapped_column(String(32), default="")
+
+
+class Message(Row):
+    """One message of a conversation, by a user, an assistant or an operator.
+
+    `source` says what answered (model, faq, knowledge, command, operator, error) and `source_id` which one
+    (a model's name, the id of an entry). `status` is final, stopped (partial text kept) or failed.
+    """
+
+    __tablename__ = "message"
+    __table_args__ = (Index("message_order", "conversation_id", "created_at", "id"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversation.id", ondelete="CASCADE"))
+    role: Mapped[str] = mapped_column(String(16))  # user, assistant
+    text: Mapped[str] = mapped_column(Text)
+    speaker: Mapped[str] = mapped_column(String(120), default="")
+    source: Mapped[str] = mapped_column(String(16), default="")
+    source_id: Mapped[str] = mapped_column(String(200), default="")
+    status: Mapped[str] = mapped_column(String(16), default="final")
+    external_id: Mapped[str] = mapped_column(String(100), default="")
+    created_at: Mapped[float] = mapped_column(Float)
+
+
+async def open_conversation(conn: AsyncConnection, channel_id: str, chat_key: str) -> Any | None:
+    """The open conversation of a chat, if there is one."""
+    query = select(Conversation.__table__).where(
+        Conversation.channel_id == channel_id,
+        Conversation.chat_key == chat_key,
+        Conversation.closed_at.is_(None),
+    )
+    return (await conn.execute(query)).one_or_none()
+
+
+async def add_conversation(conn: AsyncConnection, **values: Any) -> str:
+    """Insert a conversation; returns its id."""
+    row = {"id": new_id(), "created_at": now(), "updated_at": now(), **values}
+    await conn.execute(Conversation.__table__.insert().values(row))
+    return str(row["id"])
+
+
+async def close_conversation(conn: AsyncConnection, channel_id: str, chat_key: str, reason: str) -> None:
+    """Close the open conversation of a chat."""
+    await conn.execute(
+        update(Conversation)
+        .where(
+            Conversation.channel_id == channel_id,
+            Conversation.chat_key == chat_key,
+            Conversation.closed_at.is_(None),
+        )
+        .values(closed_at=now(), closed_reason=reason)
+    )
+
+
+async def add_messages(conn: AsyncConnection, conversation_id: str, rows: list[dict[str, Any]]) -> None:
+    """Append messages (id, role, text, ...) and count them on the conversation."""
+    defaults = {c.name: c.default.arg for c in Message.__table__.c if c.default is not None}
+    full = [{**defaults, "conversation_id": conversation_id, "created_at": now(), **row} for row in rows]
+    await conn.execute(Message.__table__.insert(), full)
+    await conn.execute(
+        update(Conversation)
+        .where(Conversation.id == conversation_id)
+        .values(messages=Conversation.messages + len(full), updated_at=now())
+    )
+
+
+async def last_messages(conn: AsyncConnection, conversation_id: str, limit: int) -> list[Any]:
+    """The newest `limit` messages, oldest first."""
+    query = (
+        select(Message.__table__)
+        .where(Message.conversation_id == conversation_id)
+        .order_by(Message.created_at.desc(), Message.id.desc())
+        .limit(limit)
+    )
+    return list(reversed((await conn.execute(query)).all()))
+
+
+async def list_conversations(
+    conn: AsyncConnection, *, channel_id: str | None = None, before: float | None = None, limit: int = 50
+) -> list[Any]:
+    """Conversations, most recently active first; `before` is an `updated_at` to page on."""
+    query = select(Conversation.__table__).order_by(Conversation.updated_at.desc()).limit(limit)
+    if channel_id:
+        query = query.where(Conversation.channel_id == channel_id)
+    if before is not None:
+        query = query.where(Conversation.updated_at < before)
+    return list((await conn.execute(query)).all())
+
+
+async def get_conversation(conn: AsyncConnection, conversation_id: str) -> Any | None:
+    """One conversation."""
+    query = select(Conversation.__table__).where(Conversation.id == conversation_id)
+    return (await conn.execute(query)).one_or_none()
+
+
+async def count_messages(conn: AsyncConnection, since: float, until: float, role: str = "user") -> int:
+    """Messages of a role within a span of time."""
+    query = select(func.count()).where(
+        Message.role == role, Message.created_at >= since, Message.created_at < until
+    )
+    return int((await conn.execute(query)).scalar_one())

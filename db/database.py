@@ -1,0 +1,104 @@
+"""One database, SQLite or PostgreSQL, and its transactions."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Insert, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+
+from db.base import Row
+
+SQLITE_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA busy_timeout=30000",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA cache_size=-256",
+)
+
+
+def async_url(url: str) -> str:
+    """The same database address with the driver that Botyard uses; raises ValueError on others."""
+    parsed = make_url(url)
+    drivers = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+    backend = "postgresql" if parsed.drivername == "postgres" else parsed.get_backend_name()
+    if backend not in drivers:
+        raise ValueError(f"DATABASE_URL: {backend!r} is not supported; use sqlite or postgresql")
+    return parsed.set(drivername=drivers[backend]).render_as_string(hide_password=False)
+
+
+class Database:
+    """Opens transactions. A transaction is never held across a network await."""
+
+    def __init__(self, url: str, *, connections: int = 2) -> None:
+        self.url = async_url(url)
+        self.is_sqlite = self.url.startswith("sqlite")
+        self.backend: AsyncEngine = create_async_engine(
+            self.url,
+            poolclass=AsyncAdaptedQueuePool,
+            pool_size=connections,
+            max_overflow=0,
+            pool_timeout=60,
+        )
+        if self.is_sqlite:
+            event.listen(self.backend.sync_engine, "connect", _prepare_sqlite)
+            event.listen(self.backend.sync_engine, "begin", _begin_sqlite)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """A writing transaction: commits at the end of the block, rolls back on an error.
+
+        On SQLite it begins IMMEDIATE: a read-then-write under plain BEGIN fails at once
+        with "database is locked", whatever the busy timeout.
+        """
+        async with self.backend.connect() as connection:
+            await connection.execution_options(botyard_writes=True)
+            async with connection.begin():
+                yield connection
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for reads; sees one snapshot and takes no lock."""
+        async with self.backend.connect() as connection:
+            await connection.execution_options(botyard_writes=False)
+            yield connection
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.backend.dispose()
+
+
+def insert_new(connection: AsyncConnection, table: type[Row], unique: Sequence[str]) -> Insert:
+    """An INSERT that leaves an existing row with the same `unique` columns untouched."""
+    return _dialect_insert(connection, table).on_conflict_do_nothing(index_elements=list(unique))
+
+
+def upsert(
+    connection: AsyncConnection, table: type[Row], unique: Sequence[str], values: dict[str, Any]
+) -> Insert:
+    """An INSERT of `values` that updates all other columns of an existing row."""
+    insert = _dialect_insert(connection, table).values(values)
+    changed = {name: insert.excluded[name] for name in values if name not in unique}
+    return insert.on_conflict_do_update(index_elements=list(unique), set_=changed)
+
+
+def _dialect_insert(connection: AsyncConnection, table: type[Row]) -> Any:
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    return dialect.insert(table)
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver must not begin by itself
+    cursor = connection.cursor()
+    for pragma in SQLITE_PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("botyard_writes", True)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,64 @@
+"""Usage: one row per attempt at a model, failed ones too."""
+
+from typing import Any
+
+from sqlalchemy import Boolean, Float, Index, Integer, String, func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.base import Row, new_id, now
+
+
+class Usage(Row):
+    """One attempt: who asked, which model, how it ended, tokens and times.
+
+    `outcome` is "ok", "cancelled" or an error class of providers/errors.py. Tokens are None when unknown,
+    0 only when the vendor said 0; `estimated` marks counts that Botyard made itself.
+    """
+
+    __tablename__ = "usage"
+    __table_args__ = (Index("usage_time", "created_at"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    created_at: Mapped[float] = mapped_column(Float)
+    channel_id: Mapped[str | None] = mapped_column(String(36))
+    conversation_id: Mapped[str | None] = mapped_column(String(36))
+    message_id: Mapped[str | None] = mapped_column(String(36))
+    route_id: Mapped[str | None] = mapped_column(String(32))
+    provider_id: Mapped[str] = mapped_column(String(32))
+    model: Mapped[str] = mapped_column(String(200))
+    attempt: Mapped[int] = mapped_column(Integer, default=1)
+    outcome: Mapped[str] = mapped_column(String(16))
+    input_tokens: Mapped[int | None] = mapped_column(Integer)
+    output_tokens: Mapped[int | None] = mapped_column(Integer)
+    estimated: Mapped[bool] = mapped_column(Boolean, default=False)
+    first_token_ms: Mapped[float | None] = mapped_column(Float)
+    total_ms: Mapped[float] = mapped_column(Float, default=0.0)
+
+
+async def add_usage(conn: AsyncConnection, rows: list[dict[str, Any]]) -> None:
+    """Insert attempts."""
+    for row in rows:
+        await conn.execute(insert(Usage).values({"id": new_id(), "created_at": now(), **row}))
+
+
+async def recent_usage(conn: AsyncConnection, since: float, limit: int = 1000) -> list[Any]:
+    """Attempts since a moment, newest first."""
+    query = select(Usage.__table__).where(Usage.created_at >= since)
+    return list((await conn.execute(query.order_by(Usage.created_at.desc()).limit(limit))).all())
+
+
+async def usage_totals(conn: AsyncConnection, since: float) -> list[Any]:
+    """Attempts, tokens and failures since a moment, by provider and model."""
+    query = (
+        select(
+            Usage.provider_id,
+            Usage.model,
+            func.count().label("attempts"),
+            func.sum(Usage.input_tokens).label("input_tokens"),
+            func.sum(Usage.output_tokens).label("output_tokens"),
+        )
+        .where(Usage.created_at >= since)
+        .group_by(Usage.provider_id, Usage.model)
+    )
+    return list((await conn.execute(query)).all())
