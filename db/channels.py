@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Float, Index, Integer, String, Text, delete, select, update
+from sqlalchemy import JSON, Boolean, Float, Index, Integer, String, Text, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -64,7 +64,7 @@ async def find_channel(conn: AsyncConnection, kind: str, slug: str) -> Any | Non
 async def add_channel(conn: AsyncConnection, **values: Any) -> str:
     """Insert an instance; returns its new id."""
     row = {"id": new_id(), "created_at": now(), "updated_at": now(), **values}
-    await conn.execute(Channel.__table__.insert().values(row))
+    await conn.execute(insert(Channel).values(row))
     return str(row["id"])
 
 

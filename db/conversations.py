@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Float, ForeignKey, Index, Integer, String, Text, func, select, text, update
+from sqlalchemy import Float, ForeignKey, Index, Integer, String, Text, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -72,7 +72,7 @@ async def open_conversation(conn: AsyncConnection, channel_id: str, chat_key: st
 async def add_conversation(conn: AsyncConnection, **values: Any) -> str:
     """Insert a conversation; returns its id."""
     row = {"id": new_id(), "created_at": now(), "updated_at": now(), **values}
-    await conn.execute(Conversation.__table__.insert().values(row))
+    await conn.execute(insert(Conversation).values(row))
     return str(row["id"])
 
 
@@ -93,7 +93,7 @@ async def add_messages(conn: AsyncConnection, conversation_id: str, rows: list[d
     """Append messages (id, role, text, ...) and count them on the conversation."""
     defaults = {c.name: c.default.arg for c in Message.__table__.c if c.default is not None}
     full = [{**defaults, "conversation_id": conversation_id, "created_at": now(), **row} for row in rows]
-    await conn.execute(Message.__table__.insert(), full)
+    await conn.execute(insert(Message), full)
     await conn.execute(
         update(Conversation)
         .where(Conversation.id == conversation_id)

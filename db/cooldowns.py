@@ -12,7 +12,7 @@ from db.database import upsert
 
 class CooldownRow(Row):
     """A resting scope. `scope` names it (core/cooldown.py), `until` is UTC epoch seconds,
-    `failures` how often in a row it failed, `trial_until` the lease of the one request that tries it again."""
+    `failures` how often in a row it failed, `trial_until` the lease of the one that tries again."""
 
     __tablename__ = "cooldown"
 

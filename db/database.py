@@ -74,7 +74,8 @@ class Database:
 
 def insert_new(connection: AsyncConnection, table: type[Row], unique: Sequence[str]) -> Insert:
     """An INSERT that leaves an existing row with the same `unique` columns untouched."""
-    return _dialect_insert(connection, table).on_conflict_do_nothing(index_elements=list(unique))
+    insert: Insert = _dialect_insert(connection, table).on_conflict_do_nothing(index_elements=list(unique))
+    return insert
 
 
 def upsert(
@@ -83,7 +84,8 @@ def upsert(
     """An INSERT of `values` that updates all other columns of an existing row."""
     insert = _dialect_insert(connection, table).values(values)
     changed = {name: insert.excluded[name] for name in values if name not in unique}
-    return insert.on_conflict_do_update(index_elements=list(unique), set_=changed)
+    statement: Insert = insert.on_conflict_do_update(index_elements=list(unique), set_=changed)
+    return statement
 
 
 def _dialect_insert(connection: AsyncConnection, table: type[Row]) -> Any:

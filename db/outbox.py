@@ -36,7 +36,7 @@ async def add_outbound(
     conn: AsyncConnection, channel_id: str, chat_key: str, payload: dict[str, Any], message_id: str | None
 ) -> int:
     """Append a message to a chat's outbox; returns its id."""
-    values = {
+    values: dict[str, Any] = {
         "channel_id": channel_id, "chat_key": chat_key, "message_id": message_id, "payload": payload,
         "status": "new", "sent_ids": [], "attempts": 0, "error": "", "created_at": now(),
     }  # fmt: skip

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Float, ForeignKey, Integer, String, Text, select
-from sqlalchemy import delete as sql_delete
+from sqlalchemy import JSON, Boolean, Float, ForeignKey, Integer, String, Text, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -66,22 +65,21 @@ async def keys_of(conn: AsyncConnection, provider_id: str | None = None) -> list
 
 async def save_provider(conn: AsyncConnection, provider_id: str, **values: Any) -> None:
     """Insert or change a provider."""
-    table = Provider.__table__
     values["updated_at"] = now()
-    changed = await conn.execute(table.update().where(table.c.id == provider_id).values(**values))
+    changed = await conn.execute(update(Provider).where(Provider.id == provider_id).values(**values))
     if not changed.rowcount:
-        await conn.execute(table.insert().values(id=provider_id, created_at=now(), **values))
+        await conn.execute(insert(Provider).values(id=provider_id, created_at=now(), **values))
 
 
 async def replace_keys(conn: AsyncConnection, provider_id: str, keys: list[dict[str, Any]]) -> None:
     """Set a provider's keys: dicts with `id`, `secret` (sealed) and `hint`, in order of use."""
-    await conn.execute(sql_delete(ProviderKey).where(ProviderKey.provider_id == provider_id))
+    await conn.execute(delete(ProviderKey).where(ProviderKey.provider_id == provider_id))
     for position, key in enumerate(keys):
         row = {"id": new_id(), "created_at": now(), **key}
         row.update(provider_id=provider_id, position=position)
-        await conn.execute(ProviderKey.__table__.insert().values(row))
+        await conn.execute(insert(ProviderKey).values(row))
 
 
 async def delete_provider(conn: AsyncConnection, provider_id: str) -> None:
     """Delete a provider and its keys."""
-    await conn.execute(sql_delete(Provider).where(Provider.id == provider_id))
+    await conn.execute(delete(Provider).where(Provider.id == provider_id))

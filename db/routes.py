@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import JSON, Float, String, Text, delete, select
+from sqlalchemy import JSON, Float, String, Text, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -57,9 +57,9 @@ async def save_one(
     """Insert or change a route or character."""
     table = kind.__table__
     values["updated_at"] = now()
-    changed = await conn.execute(table.update().where(table.c.id == row_id).values(**values))
+    changed = await conn.execute(update(kind).where(table.c.id == row_id).values(**values))
     if not changed.rowcount:
-        await conn.execute(table.insert().values(id=row_id, created_at=now(), **values))
+        await conn.execute(insert(kind).values(id=row_id, created_at=now(), **values))
 
 
 async def delete_one(conn: AsyncConnection, kind: type[Route] | type[Character], row_id: str) -> None:
