@@ -136,3 +136,8 @@ async def count_messages(conn: AsyncConnection, since: float, until: float, role
         Message.role == role, Message.created_at >= since, Message.created_at < until
     )
     return int((await conn.execute(query)).scalar_one())
+
+
+async def replace_message(conn: AsyncConnection, message_id: str) -> None:
+    """Mark an answer as replaced by a newer one."""
+    await conn.execute(update(Message).where(Message.id == message_id).values(status="replaced"))

@@ -1,0 +1,89 @@
+"""What a turn can end with, and the answers that need no model."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.conversation import Past
+from core.faq import FaqBook
+from core.instance import Instance
+from core.messages import InboundMessage
+from core.texts import text
+
+LONGEST_QUESTION = 32_000  # characters
+
+
+@dataclass(slots=True)
+class Answer:
+    """An answer on its way into the rows.
+
+    `keep` is False for answers that are no part of the conversation (help, errors of use). `closes` ends
+    the conversation before the answer; `replaces` is the id of an answer that this one takes the place of.
+    """
+
+    text: str
+    source: str
+    source_id: str = ""
+    status: str = "final"
+    keep: bool = False
+    closes: bool = False
+    replaces: str | None = None
+    buttons: tuple[tuple[str, str], ...] = ()
+    usage: list[dict[str, Any]] = field(default_factory=list)
+
+
+RETRY_BUTTON = (("retry", "retry"),)
+
+
+def own(key: str, language: str, **values: object) -> Answer:
+    """An answer of Botyard's own catalogue, outside of the conversation."""
+    return Answer(text(key, language, **values), "command", key)
+
+
+def failure(key: str, language: str) -> Answer:
+    """What a user reads when no answer could be made; kept so that a reload shows it too."""
+    return Answer(text(key, language), "error", key, status="failed", keep=True, buttons=RETRY_BUTTON)
+
+
+def command(instance: Instance, message: InboundMessage, language: str) -> Answer | None:
+    """The answer to a command; None for /retry, which needs the conversation."""
+    match message.command:
+        case "start":
+            greeting = instance.character.greeting.strip()
+            return Answer(greeting or text("greeting", language), "command", "start")
+        case "new":
+            return Answer(text("new", language), "command", "new", closes=True)
+        case "help":
+            return own("help", language)
+        case "stop":
+            return own("nothing_to_stop", language)
+        case "retry":
+            return None
+        case _:
+            return own("unknown_command", language)
+
+
+def instant(book: FaqBook, message: InboundMessage, language: str) -> Answer | None:
+    """An answer that needs no model: a message too long, or a FAQ entry."""
+    if len(message.text) > LONGEST_QUESTION:
+        return own("too_long", language, length=len(message.text), limit=LONGEST_QUESTION)
+    entry = book.find(message.text)
+    if entry is None:
+        return None
+    return Answer(entry.answer, "faq", entry.id, keep=True)
+
+
+def repeated(past: Past, message: InboundMessage) -> tuple[InboundMessage, Past, str | None] | None:
+    """For /retry: the question again, the past before it, and the answer to replace."""
+    question = past.last_question
+    if question is None:
+        return None
+    last = past.messages[-1]
+    again = InboundMessage(
+        chat_key=message.chat_key,
+        text=question.text,
+        speaker=question.speaker,
+        language=message.language,
+        group=message.group,
+        reply_to=message.reply_to,
+    )
+    return again, past.before_last_question(), last.id if last.role == "assistant" else None

@@ -1,0 +1,111 @@
+"""Generating one answer: the route's deltas go into the preview, and what comes out is an Answer."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from core.answers import Answer, failure
+from core.channel import Preview
+from core.route import AllCandidatesFailed, Attempt, RouteStream
+from core.texts import text
+from providers.types import Cited, Restart, Text
+
+KNOWLEDGE = "knowledge"
+
+
+class Generation:
+    """Runs a route's stream as a task of its own, so that `stop()` ends it even before the first token."""
+
+    def __init__(self, stream: RouteStream, preview: Preview, publish: Callable[[str], None]) -> None:
+        self._stream = stream
+        self._preview = preview
+        self._publish = publish
+        self._parts: list[str] = []
+        self._cited: Cited | None = None
+        self._stop = asyncio.Event()
+
+    def stop(self) -> None:
+        """End the answer now and keep what there is."""
+        self._stop.set()
+
+    async def run(self, language: str) -> Answer:
+        """The finished, stopped or failed answer with its usage."""
+        consuming = asyncio.create_task(self._consume())
+        stopping = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait({consuming, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not consuming.done():
+                return await self._stopped(consuming, language)
+            return self._finished(consuming, language)
+        finally:
+            consuming.cancel()
+            stopping.cancel()
+            await self._stream.aclose()
+
+    async def _consume(self) -> None:
+        async for delta in self._stream:
+            match delta:
+                case Text(part):
+                    self._parts.append(part)
+                    self._preview.feed(part)
+                    self._publish(part)
+                case Restart():
+                    self._parts.clear()
+                    self._cited = None
+                    self._preview.restart()
+                case Cited():
+                    self._cited = delta
+
+    async def _stopped(self, consuming: asyncio.Task[None], language: str) -> Answer:
+        consuming.cancel()
+        await asyncio.wait({consuming})
+        await self._stream.aclose()
+        partial = "".join(self._parts).strip()
+        answer = Answer(
+            partial or text("stopped", language), "model", self._model(), status="stopped", keep=bool(partial)
+        )
+        answer.usage = [_usage_row(number, attempt) for number, attempt in enumerate(self._attempts, 1)]
+        return answer
+
+    def _finished(self, consuming: asyncio.Task[None], language: str) -> Answer:
+        try:
+            consuming.result()
+        except AllCandidatesFailed as error:
+            answer = failure(_words_for(error), language)
+            if answer.source_id == "unknown":
+                answer = Answer(answer.text, KNOWLEDGE, "unknown", keep=True)
+        else:
+            answer = Answer("".join(self._parts).strip(), "model", self._model(), keep=True)
+            if self._cited:
+                answer.source, answer.source_id = KNOWLEDGE, self._cited.ref
+        answer.usage = [_usage_row(number, attempt) for number, attempt in enumerate(self._attempts, 1)]
+        return answer
+
+    @property
+    def _attempts(self) -> list[Attempt]:
+        return [attempt for attempt in self._stream.attempts if attempt.provider_id != KNOWLEDGE]
+
+    def _model(self) -> str:
+        last = self._stream.attempts[-1:] or None
+        return f"{last[0].provider_id}:{last[0].model}" if last else ""
+
+
+def _words_for(error: AllCandidatesFailed) -> str:
+    tried = {attempt.provider_id for attempt in error.attempts}
+    if tried == {KNOWLEDGE}:
+        return "unknown"
+    return "moderated" if error.moderated else "unavailable"
+
+
+def _usage_row(number: int, attempt: Attempt) -> dict[str, Any]:
+    return {
+        "provider_id": attempt.provider_id,
+        "model": attempt.model,
+        "attempt": number,
+        "outcome": attempt.outcome,
+        "input_tokens": attempt.input_tokens,
+        "output_tokens": attempt.output_tokens,
+        "estimated": attempt.estimated,
+        "first_token_ms": attempt.first_token_ms,
+        "total_ms": attempt.total_ms,
+    }

@@ -1,0 +1,196 @@
+"""What runs inside a channel process: inbox, turns and outbox around one channel."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from core.channel import Channel
+from core.faq import FaqBook
+from core.inbox import Claim, Inbox
+from core.instance import Instance
+from core.instances import load_instance
+from core.knowledge import KnowledgeModel
+from core.messages import Incoming, OutboundMessage
+from core.outbox import Outbox
+from core.route import Router
+from core.turn import Turn, Workplace, set_aside
+from db import conversations, inbox, outbox, settings
+from db.database import Database
+
+LOOK_EVERY = 2.0  # seconds between looks at the rows by a process that missed its wake-up
+TURNS_AT_ONCE = 64
+ATTEMPTS = 4
+logger = logging.getLogger(__name__)
+
+
+class ChannelHost:
+    """Implements core.channel.Host and owns the tasks of one channel process."""
+
+    def __init__(
+        self,
+        database: Database,
+        channel: Channel,
+        instance: Instance,
+        provider_keys: Mapping[str, Sequence[str]],
+        send: Callable[[dict[str, Any]], None],
+    ) -> None:
+        self._database = database
+        self._channel = channel
+        self._keys = provider_keys
+        self._send = send
+        self._turns: dict[str, Turn] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._room = asyncio.Semaphore(TURNS_AT_ONCE)
+        self._outbox = Outbox(database, instance.id, channel)
+        self._inbox = Inbox(database, instance.id, self._start_turn)
+        self._place = Workplace(
+            database=database, channel=channel, inbox=self._inbox,
+            router=Router(database, knowledge=KnowledgeModel(database)),
+            instance=instance, book=FaqBook(instance.faqs),
+            deliver=self._outbox.deliver, publish=self._publish, save_preview=self._save_preview,
+        )  # fmt: skip
+        self._heard_at = time.monotonic()
+        self.accepted = 0
+        self.errors = 0
+
+    @property
+    def instance(self) -> Instance:
+        """The current configuration."""
+        return self._place.instance
+
+    # What the channel calls.
+
+    async def accept(self, batch: Sequence[Incoming]) -> list[bool]:
+        """Store updates; committed when this returns."""
+        new = await self._inbox.accept(batch)
+        self.accepted += sum(new)
+        return new
+
+    def stop(self, chat_key: str) -> bool:
+        """Stop the running answer of a chat."""
+        turn = self._turns.get(chat_key)
+        if turn is None:
+            return False
+        turn.stop()
+        return True
+
+    async def say(self, chat_key: str, text: str, *, plain: bool = True) -> None:
+        """Put a message of our own into the chat's outbox."""
+        message = OutboundMessage(chat_key=chat_key, text=text, plain=plain)
+        async with self._database.transaction() as conn:
+            await outbox.add_outbound(conn, self.instance.id, chat_key, message.to_json(), None)
+        await self._outbox.collect()
+
+    async def history(self, chat_key: str, limit: int = 50) -> list[dict[str, Any]]:
+        """The open conversation's messages, oldest first."""
+        async with self._database.reading() as conn:
+            row = await conversations.open_conversation(conn, self.instance.id, chat_key)
+            messages = await conversations.last_messages(conn, row.id, limit) if row else []
+        fields = ("id", "role", "text", "status", "source", "created_at")
+        return [{name: getattr(one, name) for name in fields} for one in messages if one.status != "replaced"]
+
+    def heard(self) -> None:
+        """A poll finished."""
+        self._heard_at = time.monotonic()
+
+    def degraded(self, reason: str) -> None:
+        """Tell the supervisor that something is wrong, or ("") well again."""
+        self._send({"t": "state", "state": "DEGRADED" if reason else "READY", "reason": reason})
+
+    # What the process calls.
+
+    async def recover(self) -> None:
+        """Take up what the last process left: unsent messages, running and waiting turns."""
+        await self._outbox.collect()
+        await self._inbox.recover()
+
+    async def watch_rows(self) -> None:
+        """Look for changed configuration and foreign outbox rows until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            await self.look()
+
+    async def look(self) -> None:
+        """One look at the configuration's version and the outbox."""
+        async with self._database.reading() as conn:
+            version = int(await settings.get_setting(conn, settings.CONFIG_VERSION, 0))
+        if version != self.instance.version:
+            await self.reload()
+        await self._outbox.collect()
+
+    async def reload(self, provider_keys: Mapping[str, Sequence[str]] | None = None) -> None:
+        """Read the configuration again and let the channel see it."""
+        if provider_keys is not None:
+            self._keys = provider_keys
+        async with self._database.reading() as conn:
+            instance = await load_instance(conn, self.instance.id, self._keys)
+        if instance is None:
+            return  # deleted: the supervisor is about to stop this process
+        self._place.instance, self._place.book = instance, FaqBook(instance.faqs)
+        await self._channel.reload()
+
+    async def write_marks(self) -> None:
+        """Run the outbox's writer until cancelled."""
+        await self._outbox.write_marks()
+
+    async def drain(self) -> None:
+        """Finish running turns and send what is queued."""
+        while self._tasks:
+            await asyncio.wait(set(self._tasks))
+        await self._outbox.drain()
+
+    async def close(self) -> None:
+        """Cancel what still runs; rows keep it for the next process."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        await self._place.router.close()
+
+    def beat(self) -> dict[str, Any]:
+        """What a heartbeat tells."""
+        return {
+            "t": "beat",
+            "queue": self._inbox.running + self._outbox.waiting,
+            "last_poll_age": round(time.monotonic() - self._heard_at, 3),
+            "messages_in": self.accepted,
+            "messages_out": self._outbox.delivered,
+            "errors": self.errors + self._outbox.failed,
+        }
+
+    def _start_turn(self, claim: Claim) -> None:
+        task = asyncio.create_task(self._run_turn(claim))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run_turn(self, claim: Claim) -> None:
+        async with self._room:
+            if claim.attempts >= ATTEMPTS:
+                logger.error("update %s set aside: its process died %s times", claim.id, claim.attempts)
+                await set_aside(self._place, claim, "the process died under it four times in a row")
+                return
+            turn = Turn(self._place, claim)
+            self._turns[claim.chat_key] = turn
+            try:
+                await turn.run()
+            except Exception as error:  # process edge: one turn must not end the others
+                self.errors += 1
+                logger.exception("turn of update %s failed", claim.id)
+                await set_aside(self._place, claim, f"{type(error).__name__}: {error}"[:2000])
+            finally:
+                if self._turns.get(claim.chat_key) is turn:
+                    del self._turns[claim.chat_key]
+
+    def _save_preview(self, row_id: int, external_id: str) -> None:
+        task = asyncio.create_task(self._write_preview(row_id, external_id))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _write_preview(self, row_id: int, external_id: str) -> None:
+        async with self._database.transaction() as conn:
+            await inbox.save_preview(conn, row_id, external_id)
+
+    def _publish(self, event: dict[str, Any]) -> None:
+        self._send({"t": "event", **event})

@@ -1,0 +1,80 @@
+"""What one turn leaves in the rows: question, answer, usage and the outbox row, together."""
+
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.answers import Answer
+from core.conversation import message_id
+from core.inbox import Claim
+from core.instance import Instance
+from core.messages import InboundMessage, OutboundMessage
+from core.outbox import Outbound
+from db import conversations, outbox
+from db.usage import add_usage
+
+
+async def record(
+    conn: AsyncConnection,
+    instance: Instance,
+    claim: Claim,
+    question: InboundMessage | None,
+    answer: Answer,
+    outbound: OutboundMessage,
+) -> list[Outbound]:
+    """Store a turn's outcome; returns the outbox rows to deliver after the commit."""
+    if answer.closes:
+        await conversations.close_conversation(conn, instance.id, claim.chat_key, "new")
+    conversation = await _record_messages(conn, instance, claim, question, answer)
+    if answer.usage:
+        for attempt in answer.usage:
+            attempt.update(
+                channel_id=instance.id,
+                conversation_id=conversation,
+                message_id=outbound.message_id,
+                route_id=instance.route_id,
+            )
+        await add_usage(conn, answer.usage)
+    payload = outbound.to_json()
+    row_id = await outbox.add_outbound(conn, instance.id, claim.chat_key, payload, outbound.message_id)
+    return [Outbound(row_id, claim.chat_key, outbound, ())]
+
+
+async def _record_messages(
+    conn: AsyncConnection, instance: Instance, claim: Claim, question: InboundMessage | None, answer: Answer
+) -> str | None:
+    if not answer.keep:
+        return None
+    open_one = await conversations.open_conversation(conn, instance.id, claim.chat_key)
+    language = question.language[:8] if question else ""
+    conversation_id = open_one.id if open_one else await conversations.add_conversation(
+        conn, channel_id=instance.id, chat_key=claim.chat_key, language=language,
+        title=(question.title or question.speaker)[:200] if question else "",
+        messages=0, closed_reason="",
+    )  # fmt: skip
+    if answer.replaces:
+        await conversations.replace_message(conn, answer.replaces)
+    rows: list[dict[str, Any]] = []
+    if question:
+        rows.append(
+            {
+                "id": message_id(instance.id, claim.external_id, "user"),
+                "role": "user",
+                "text": question.text,
+                "speaker": question.speaker[:120],
+                "external_id": question.external_id[:100],
+                "created_at": claim.received_at,
+            }
+        )
+    rows.append(
+        {
+            "id": message_id(instance.id, claim.external_id, "assistant"),
+            "role": "assistant",
+            "text": answer.text,
+            "source": answer.source,
+            "source_id": answer.source_id[:200],
+            "status": answer.status,
+        }
+    )
+    await conversations.add_messages(conn, conversation_id, rows)
+    return str(conversation_id)

@@ -1,0 +1,73 @@
+"""What Botyard itself says in a chat, in the reader's language."""
+
+LANGUAGES = ("en", "ru")
+
+TEXTS: dict[str, dict[str, str]] = {
+    "greeting": {
+        "en": "Hello! Ask me anything.",
+        "ru": "Здравствуйте! Задайте мне вопрос.",
+    },
+    "help": {
+        "en": "Just write what you want to know.\n\n/new: start a new conversation\n"
+        "/retry: answer the last question again\n/stop: stop the answer that is being written\n"
+        "/help: this text",
+        "ru": "Просто напишите, что вы хотите узнать.\n\n/new: начать новый разговор\n"
+        "/retry: ответить на последний вопрос ещё раз\n/stop: остановить ответ\n"
+        "/help: эта справка",
+    },
+    "new": {
+        "en": "A new conversation has begun. What would you like to know?",
+        "ru": "Начат новый разговор. Что вы хотите узнать?",
+    },
+    "nothing_to_stop": {
+        "en": "No answer is being written at the moment.",
+        "ru": "Сейчас нет ответа, который можно остановить.",
+    },
+    "nothing_to_retry": {
+        "en": "There is no question to answer again yet.",
+        "ru": "Пока нет вопроса, на который можно ответить ещё раз.",
+    },
+    "stopped": {"en": "Stopped.", "ru": "Остановлено."},
+    "unknown_command": {
+        "en": "I do not know this command. /help shows what I can do.",
+        "ru": "Я не знаю такой команды. /help покажет, что я умею.",
+    },
+    "unknown": {
+        "en": "I do not know the answer to this. Please try other words.",
+        "ru": "Я не знаю ответа на этот вопрос. Попробуйте спросить другими словами.",
+    },
+    "unavailable": {
+        "en": "I cannot answer right now. Please try again in a little while.",
+        "ru": "Сейчас я не могу ответить. Пожалуйста, попробуйте чуть позже.",
+    },
+    "moderated": {
+        "en": "I cannot answer this request. Please put it differently.",
+        "ru": "Я не могу ответить на такой запрос. Пожалуйста, сформулируйте его иначе.",
+    },
+    "no_route": {
+        "en": "I am not connected to a model yet. Please tell whoever runs this chat.",
+        "ru": "Я ещё не подключён к модели. Сообщите об этом владельцу чата.",
+    },
+    "too_long": {
+        "en": "This message is too long: {length} characters, at most {limit}. Please shorten it.",
+        "ru": "Сообщение слишком длинное: {length} знаков, можно не больше {limit}. Сократите его.",
+    },
+    "failed": {
+        "en": "Something went wrong with this message. Please send it again.",
+        "ru": "С этим сообщением что-то пошло не так. Пожалуйста, отправьте его ещё раз.",
+    },
+    "retry": {"en": "Try again", "ru": "Ещё раз"},
+    "stop": {"en": "Stop", "ru": "Стоп"},
+}
+
+
+def language_of(code: str) -> str:
+    """The catalogue's language for a code such as "ru-RU"; English when there is none."""
+    short = code[:2].lower()
+    return short if short in LANGUAGES else "en"
+
+
+def text(key: str, language: str, **values: object) -> str:
+    """A text in a language; raises KeyError for a key that does not exist."""
+    entry = TEXTS[key]
+    return entry.get(language, entry["en"]).format(**values)

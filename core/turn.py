@@ -1,0 +1,181 @@
+"""A turn: from a claimed update to an answer in the rows. The only place that knows the order."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core import answers
+from core.answers import Answer
+from core.channel import Channel, PreviewTarget, Unparseable
+from core.conversation import Past, load_past, message_id, to_request
+from core.faq import FaqBook
+from core.generation import Generation
+from core.inbox import Claim, Inbox
+from core.instance import Instance
+from core.messages import InboundMessage, OutboundMessage
+from core.records import record
+from core.route import Router
+from core.texts import language_of
+from db.database import Database
+
+CHAT_DEADLINE = 120.0  # seconds from claim to answer; routes hold their own, shorter ones
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Workplace:
+    """What the turns of one channel process share; `instance` and `book` change on reload."""
+
+    database: Database
+    channel: Channel
+    inbox: Inbox
+    router: Router
+    instance: Instance
+    book: FaqBook
+    deliver: Callable[[list[Any]], None]
+    publish: Callable[[dict[str, Any]], None]
+    save_preview: Callable[[int, str], None]
+
+
+class Turn:
+    """One running turn; `stop()` ends its answer early and keeps the partial text."""
+
+    def __init__(self, place: Workplace, claim: Claim) -> None:
+        self._place = place
+        self._claim = claim
+        self._generation: Generation | None = None
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Stop the answer; the upstream call is closed at once."""
+        self._stopped = True
+        if self._generation:
+            self._generation.stop()
+
+    async def run(self) -> None:
+        """Parse, answer, and store the answer with its outbox row in one transaction."""
+        place, claim = self._place, self._claim
+        try:
+            message = place.channel.parse(claim.raw)
+        except Unparseable as error:
+            logger.warning("update %s set aside: %s", claim.id, error)
+            await place.inbox.finish(claim, _nothing, "dead", str(error))
+            return
+        if message is None:
+            await place.inbox.finish(claim, _nothing)
+            return
+        language = language_of(message.language)
+        past = await self._past(message)
+        question, answer, preview = await self._answer(message, past, language)
+        outbound = OutboundMessage(
+            chat_key=claim.chat_key,
+            text=answer.text,
+            message_id=message_id(place.instance.id, claim.external_id, "assistant"),
+            reply_to=message.reply_to,
+            preview=preview or claim.preview_id,
+            status=answer.status,
+            buttons=answer.buttons,
+            language=language,
+        )
+        rows = await place.inbox.finish(
+            claim, lambda conn: record(conn, place.instance, claim, question, answer, outbound)
+        )
+        place.deliver(rows)
+        self._publish("end", "assistant", answer.text, str(outbound.message_id))
+
+    async def _past(self, message: InboundMessage) -> Past:
+        place = self._place
+        if message.command and message.command != "retry":
+            return Past()
+        async with place.database.reading() as conn:
+            return await load_past(conn, place.instance.id, self._claim.chat_key)
+
+    async def _answer(
+        self, message: InboundMessage, past: Past, language: str
+    ) -> tuple[InboundMessage | None, Answer, str | None]:
+        """The question to record (None for commands), its answer, and the preview's external id."""
+        place = self._place
+        replaces = None
+        if message.command:
+            ready = answers.command(place.instance, message, language)
+            if ready:
+                return None, ready, None
+            again = answers.repeated(past, message)
+            if again is None:
+                return None, answers.own("nothing_to_retry", language), None
+            message, past, replaces = again
+        question_id = message_id(place.instance.id, self._claim.external_id, "user")
+        self._publish("message", "user", message.text, question_id)
+        answer = None if replaces else answers.instant(place.book, message, language)
+        preview = None
+        if answer is None:
+            answer, preview = await self._generate(message, past, language)
+        answer.replaces = replaces
+        return None if replaces else message, answer, preview
+
+    async def _generate(
+        self, message: InboundMessage, past: Past, language: str
+    ) -> tuple[Answer, str | None]:
+        place, claim = self._place, self._claim
+        if not place.instance.candidates:
+            return answers.failure("no_route", language), None
+        target = PreviewTarget(
+            message_id(place.instance.id, claim.external_id, "assistant"),
+            claim.preview_id,
+            lambda external_id: place.save_preview(claim.id, external_id),
+        )
+        preview = place.channel.preview(message, target)
+        request = to_request(place.instance, past, message, language)
+        stream = place.router.open(place.instance, request, time.monotonic() + CHAT_DEADLINE)
+        self._generation = Generation(stream, preview, self._publish_delta)
+        if self._stopped:
+            self._generation.stop()
+        answer = await self._generation.run(language)
+        return answer, await preview.close()
+
+    def _publish_delta(self, text: str) -> None:
+        self._publish("delta", "assistant", text, "")
+
+    def _publish(self, event: str, role: str, text: str, ref: str) -> None:
+        self._place.publish(
+            {
+                "topic": "conversation",
+                "channel_id": self._place.instance.id,
+                "chat_key": self._claim.chat_key,
+                "event": event,
+                "role": role,
+                "text": text[:8000],
+                "message_id": ref,
+            }
+        )
+
+
+async def set_aside(place: Workplace, claim: Claim, error: str) -> None:
+    """Give a turn up: the update is kept as dead, and its chat reads a friendly text."""
+    try:
+        message = place.channel.parse(claim.raw)
+    except Unparseable:
+        message = None
+    language = language_of(message.language if message else "")
+    outbound = OutboundMessage(
+        chat_key=claim.chat_key,
+        text=answers.failure("failed", language).text,
+        message_id=message_id(place.instance.id, claim.external_id, "assistant"),
+        preview=claim.preview_id,
+        plain=True,
+        status="failed",
+        language=language,
+    )
+    answer = replace(answers.failure("failed", language), buttons=())
+    rows = await place.inbox.finish(
+        claim, lambda conn: record(conn, place.instance, claim, message, answer, outbound), "dead", error
+    )
+    place.deliver(rows)
+
+
+async def _nothing(_conn: AsyncConnection) -> list[Any]:
+    return []

@@ -1,0 +1,67 @@
+"""Fixtures that every test may use."""
+
+import asyncio
+import shutil
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from db.database import Database
+from db.migrate import main as migrate
+from tests.postgres import postgres_server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """A PostgreSQL server with a migrated template database; yields its address."""
+    with postgres_server() as url:
+        asyncio.run(_make_template(url))
+        yield url
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy."""
+    path = tmp_path_factory.mktemp("template") / "botyard.db"
+    asyncio.run(migrate(f"sqlite:///{path}"))
+    return path
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """A fresh migrated SQLite database."""
+    shutil.copy(sqlite_template, tmp_path / "botyard.db")
+    return f"sqlite:///{tmp_path / 'botyard.db'}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def database(request: pytest.FixtureRequest) -> AsyncIterator[Database]:
+    """A fresh migrated database; the test runs on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        database = Database(request.getfixturevalue("sqlite_url"))
+        yield database
+        await database.close()
+        return
+    server = request.getfixturevalue("postgres")
+    name = f"test_{uuid.uuid4().hex}"
+    await _execute(server, f"CREATE DATABASE {name} TEMPLATE botyard_template")
+    database = Database(server.replace("/postgres?", f"/{name}?"))
+    yield database
+    await database.close()
+    await _execute(server, f"DROP DATABASE {name}")
+
+
+async def _make_template(url: str) -> None:
+    await _execute(url, "CREATE DATABASE botyard_template")
+    await migrate(url.replace("/postgres?", "/botyard_template?"))
+
+
+async def _execute(url: str, statement: str) -> None:
+    database = Database(url)
+    async with database.backend.connect() as conn:
+        await conn.execution_options(isolation_level="AUTOCOMMIT")
+        await conn.execute(text(statement))
+    await database.close()
