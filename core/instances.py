@@ -1,0 +1,91 @@
+"""Reading an instance's whole configuration from rows: by a channel process at its start and at every change."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.instance import Character, FaqEntry, Instance
+from db import channels, knowledge, routes, settings
+from db.providers import Provider
+from providers.types import ProviderConfig
+
+DEFAULT = "default"  # the route and the character of an instance that names none
+GONE = "file-gone"  # rows that the fleet file no longer names are left out of answers
+
+
+async def load_instance(
+    conn: AsyncConnection, channel_id: str, provider_keys: Mapping[str, Sequence[str]]
+) -> Instance | None:
+    """One instance with its character, route, FAQ and the providers on its route; None when it is deleted."""
+    row = await channels.get_channel(conn, channel_id)
+    if row is None:
+        return None
+    route = await routes.get_one(conn, routes.Route, row.route_id or DEFAULT)
+    candidates = tuple(route.candidates) if route else ()
+    return Instance(
+        id=row.id,
+        kind=row.kind,
+        slug=row.slug,
+        name=row.name,
+        config=dict(row.config),
+        version=int(await settings.get_setting(conn, settings.CONFIG_VERSION, 0)),
+        character=await _character(conn, row.character_id or DEFAULT),
+        route_id=route.id if route else None,
+        candidates=candidates,
+        route_settings=dict(route.settings) if route else {},
+        base_ids=tuple(row.base_ids),
+        faqs=await _faqs(conn, row.base_ids),
+        providers=await _providers(conn, candidates, provider_keys),
+    )
+
+
+async def provider_ids_of(conn: AsyncConnection, channel_id: str) -> list[str]:
+    """Whose keys an instance needs: the enabled providers on its route, in its order."""
+    row = await channels.get_channel(conn, channel_id)
+    if row is None:
+        return []
+    route = await routes.get_one(conn, routes.Route, row.route_id or DEFAULT)
+    return [provider.id for provider in await _on_route(conn, route.candidates if route else ())]
+
+
+async def _character(conn: AsyncConnection, character_id: str) -> Character:
+    row = await routes.get_one(conn, routes.Character, character_id)
+    if row is None:
+        return Character()
+    return Character(id=row.id, name=row.name, prompt=row.prompt, greeting=row.greeting)
+
+
+async def _faqs(conn: AsyncConnection, base_ids: list[str]) -> tuple[FaqEntry, ...]:
+    if not base_ids:
+        return ()
+    rows = await knowledge.faqs_of(conn, base_ids)
+    return tuple(
+        FaqEntry(id=row.id, question=row.question, answer=row.answer, match=row.match)
+        for row in rows
+        if row.managed != GONE
+    )
+
+
+async def _providers(
+    conn: AsyncConnection, candidates: Iterable[str], keys: Mapping[str, Sequence[str]]
+) -> tuple[ProviderConfig, ...]:
+    return tuple(
+        ProviderConfig(
+            id=row.id,
+            kind=row.kind,
+            base_url=row.base_url or "",
+            keys=tuple(keys.get(row.id, ())),
+            options=dict(row.config),
+        )
+        for row in await _on_route(conn, candidates)
+    )
+
+
+async def _on_route(conn: AsyncConnection, candidates: Iterable[str]) -> list[Any]:
+    named = [candidate.partition(":")[0] for candidate in candidates if ":" in candidate]
+    if not named:
+        return []
+    query = select(Provider.__table__).where(Provider.id.in_(named), Provider.enabled.is_(True))
+    return sorted((await conn.execute(query)).all(), key=lambda row: named.index(row.id))
