@@ -5,7 +5,7 @@ The search over passages is in db/passages.py.
 
 from typing import Any
 
-from sqlalchemy import Float, ForeignKey, Integer, String, Text, delete, func, select, update
+from sqlalchemy import Float, ForeignKey, Integer, String, Text, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -88,7 +88,7 @@ async def save_base(conn: AsyncConnection, base_id: str, **values: Any) -> None:
     values["updated_at"] = now()
     changed = await conn.execute(update(Base).where(Base.id == base_id).values(**values))
     if not changed.rowcount:
-        await conn.execute(Base.__table__.insert().values(id=base_id, created_at=now(), **values))
+        await conn.execute(insert(Base).values(id=base_id, created_at=now(), **values))
 
 
 async def delete_base(conn: AsyncConnection, base_id: str) -> None:
@@ -110,7 +110,7 @@ async def get_faq(conn: AsyncConnection, faq_id: str) -> Any | None:
 async def add_faq(conn: AsyncConnection, **values: Any) -> str:
     """Insert a FAQ entry; returns its id."""
     row = {"id": new_id(), "created_at": now(), "updated_at": now(), **values}
-    await conn.execute(Faq.__table__.insert().values(row))
+    await conn.execute(insert(Faq).values(row))
     return str(row["id"])
 
 
@@ -140,10 +140,22 @@ async def get_document(conn: AsyncConnection, document_id: str) -> Any | None:
 async def add_document(conn: AsyncConnection, **values: Any) -> str:
     """Insert a document; returns its id. Its passages are added by db/passages.py."""
     row = {"id": new_id(), "created_at": now(), "updated_at": now(), **values}
-    await conn.execute(Document.__table__.insert().values(row))
+    await conn.execute(insert(Document).values(row))
     return str(row["id"])
 
 
 async def delete_document(conn: AsyncConnection, document_id: str) -> None:
     """Delete a document and its passages."""
     await conn.execute(delete(Document).where(Document.id == document_id))
+
+
+async def document_with_digest(conn: AsyncConnection, base_id: str, digest: str) -> Any | None:
+    """The document of a base that has these very bytes, without its text."""
+    columns = [c for c in Document.__table__.c if c.name != "text"]
+    query = select(*columns).where(Document.base_id == base_id, Document.digest == digest)
+    return (await conn.execute(query.order_by(Document.id).limit(1))).one_or_none()
+
+
+async def change_document(conn: AsyncConnection, document_id: str, **values: Any) -> None:
+    """Change a document's row (its name or who manages it, not its text)."""
+    await conn.execute(update(Document).where(Document.id == document_id).values(updated_at=now(), **values))
