@@ -1,0 +1,185 @@
+"""What people may set on each thing: in a form of the panel, over the REST API and in the fleet file."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+
+from core.configuration_values import (
+    Candidate,
+    Color,
+    Key,
+    LongText,
+    Name,
+    Origin,
+    ShortText,
+    Slug,
+    Token,
+    Url,
+    check_pattern,
+)
+
+MatchKind = Literal["exact", "wildcard", "regex", "close"]
+Rating = Literal["general", "adult"]
+
+
+class Config(BaseModel):
+    """Base of what people may set: unknown names are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+def _one_or_many(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _unique(values: list[str]) -> list[str]:
+    return list(dict.fromkeys(values))
+
+
+Bases = Annotated[list[Slug], BeforeValidator(_one_or_many), Field(max_length=20)]
+
+
+class ChannelConfig(Config):
+    """What bots and widgets have in common."""
+
+    name: Name = Field("", title="Name", description="For people; empty: the id.")
+    route: Slug | None = Field(
+        None, title="Route", description='Which models answer; empty: the route "default".'
+    )
+    character: Slug | None = Field(
+        None, title="Character", description='Who speaks; empty: the character "default".'
+    )
+    bases: Bases = Field(
+        default_factory=list,
+        validation_alias=AliasChoices("bases", "base"),
+        title="Knowledge bases",
+        description="FAQ and documents that it may use.",
+    )
+
+
+class BotConfig(ChannelConfig):
+    """A bot. A token that is left out stays as it is."""
+
+    token: Token | None = Field(None, title="Token", description="As the messenger gave it to you.")
+    api_base: Url | None = Field(
+        None, title="Bot API server", description="Address of your own server; empty: the public one."
+    )
+
+
+class WidgetConfig(ChannelConfig):
+    """A website's chat. Without origins it works on Botyard's own demo page only."""
+
+    origins: list[Origin] = Field(
+        default_factory=list,
+        max_length=100,
+        title="Websites",
+        description="Origins that may embed it, such as https://example.com or https://*.example.com.",
+    )
+    title: Name = Field("", title="Title", description="Shown at the top of the chat; empty: the name.")
+    color: Color | None = Field(None, title="Colour", description="Accent colour, such as #2563eb.")
+
+    @field_validator("origins")
+    @classmethod
+    def _origins_once(cls, value: list[str]) -> list[str]:
+        return _unique(value)
+
+
+class ProviderInput(Config):
+    """An account at a vendor or a server of your own. Keys that are left out stay as they are."""
+
+    kind: Name = Field(title="Kind", description="An entry of the catalogue, or a compatible server.")
+    name: Name = Field("", title="Name", description="For people; empty: the id.")
+    base_url: Url | None = Field(None, title="Address", description="Empty: the catalogue's.")
+    keys: list[Key] | None = Field(
+        None, max_length=50, title="Keys", description="Used in turn.", json_schema_extra={"writeOnly": True}
+    )
+    enabled: bool = Field(True, title="Enabled", description="Routes skip a provider that is not.")
+
+
+class RouteInput(Config):
+    """Who answers, in order."""
+
+    name: Name = Field("", title="Name", description="For people; empty: the id.")
+    candidates: list[Candidate] = Field(
+        min_length=1,
+        max_length=50,
+        title="Candidates",
+        description='In order: "provider:model", "provider:auto" or "knowledge".',
+    )
+    temperature: float | None = Field(None, ge=0, le=2, allow_inf_nan=False, title="Temperature")
+    top_p: float | None = Field(None, gt=0, le=1, allow_inf_nan=False, title="Top-p")
+    max_tokens: int | None = Field(None, ge=1, le=1_000_000, title="Longest answer, in tokens")
+    token_budget: int | None = Field(None, ge=500, le=2_000_000, title="Longest request, in tokens")
+
+    @field_validator("candidates")
+    @classmethod
+    def _candidates_once(cls, value: list[str]) -> list[str]:
+        return _unique(value)
+
+
+class CharacterInput(Config):
+    """Who speaks."""
+
+    name: Name = Field("", title="Name", description="For people; empty: the id.")
+    prompt: LongText = Field("", title="Prompt", description="What the model is told about itself.")
+    greeting: LongText = Field("", max_length=4000, title="Greeting", description="The first words.")
+    rating: Rating = Field("general", title="Content rating")
+
+
+class BaseInput(Config):
+    """A knowledge base."""
+
+    name: Name = Field("", title="Name", description="For people; empty: the id.")
+
+
+class FaqInput(Config):
+    """A question with its answer."""
+
+    match: MatchKind = Field(
+        "close", title="Match", description="How a message must resemble the question."
+    )
+    question: ShortText = Field(title="Question", description="Or the pattern, by the kind of match.")
+    answer: LongText = Field(min_length=1, max_length=20_000, title="Answer")
+
+    @field_validator("question")
+    @classmethod
+    def _pattern_compiles(cls, value: str, info: ValidationInfo) -> str:
+        if info.data.get("match") == "regex":
+            check_pattern(value)
+        return value
+
+
+class NewBot(BotConfig):
+    """A bot with its id."""
+
+    id: Slug
+
+
+class NewWidget(WidgetConfig):
+    """A widget with its id."""
+
+    id: Slug
+
+
+class NewProvider(ProviderInput):
+    """A provider with its id."""
+
+    id: Slug
+
+
+class NewRoute(RouteInput):
+    """A route with its id."""
+
+    id: Slug
+
+
+class NewCharacter(CharacterInput):
+    """A character with its id."""
+
+    id: Slug
+
+
+class NewBase(BaseInput):
+    """A knowledge base with its id."""
+
+    id: Slug

@@ -1,0 +1,126 @@
+"""What people read when a change of the configuration is refused, in English and Russian."""
+
+import difflib
+from collections.abc import Iterable
+
+from core.configuration_errors import ConfigurationError, Problem
+
+WHAT = {
+    "bot": ("the bot", "бот"),
+    "widget": ("the widget", "виджет"),
+    "provider": ("the provider", "провайдер"),
+    "route": ("the route", "маршрут"),
+    "character": ("the character", "персонаж"),
+    "base": ("the knowledge base", "база знаний"),
+    "faq": ("the FAQ entry", "запись FAQ"),
+    "document": ("the document", "документ"),
+    "key": ("the key", "ключ"),
+    "token": ("the token", "токен"),
+    "conversation": ("the conversation", "разговор"),
+}
+
+TEXTS: dict[str, tuple[str, str]] = {
+    # one field
+    "missing": ("is required", "нужно заполнить"),
+    "empty": ("must not be empty", "не должно быть пустым"),
+    "wrong": ("has a wrong value", "неверное значение"),
+    "unknown_field": ("is not known{near}", "неизвестное имя{near}"),
+    "text": ("must be a text", "должно быть текстом"),
+    "boolean": ("must be true or false", "должно быть true или false"),
+    "number": ("must be a number", "должно быть числом"),
+    "list": ("must be a list", "должно быть списком"),
+    "too_long": ("is too long: at most {limit} characters", "слишком длинно: не больше {limit} знаков"),
+    "too_many": ("has too many entries: at most {limit}", "слишком много записей: не больше {limit}"),
+    "too_small": ("must be at least {limit}", "должно быть не меньше {limit}"),
+    "too_big": ("must be at most {limit}", "должно быть не больше {limit}"),
+    "choice": ("must be one of {choices}", "должно быть одним из: {choices}"),
+    "bad_characters": (
+        "holds characters that are not text (a null or half of a surrogate pair)",
+        "содержит недопустимые символы (нулевой или половину суррогатной пары)",
+    ),
+    "slug": (
+        "must have 1 to 32 characters: a-z, 0-9, - and _",
+        "должно состоять из 1–32 знаков: a-z, 0-9, - и _",
+    ),
+    "token_shape": (
+        "is not a bot token: it looks like 123456789:AAH... (digits, a colon, at least 30 characters)",
+        "не похоже на токен бота: он выглядит как 123456789:AAH... (цифры, двоеточие, не меньше 30 знаков)",
+    ),
+    "url": (
+        "must be an http:// or https:// address without user, query or fragment",
+        "должно быть адресом http:// или https:// без имени пользователя, запроса и якоря",
+    ),
+    "origin": (
+        "must be an origin such as https://example.com or https://*.example.com: {given} is not",
+        "должно быть источником вида https://example.com или https://*.example.com, а не {given}",
+    ),
+    "origin_path": (
+        "must be an origin without a path: write {wanted}, not {given}",
+        "должно быть источником без пути: напишите {wanted}, а не {given}",
+    ),
+    "candidate": (
+        'must be "provider:model", "provider:auto" or "knowledge": {given} is not',
+        "должно быть «provider:model», «provider:auto» или «knowledge», а не {given}",
+    ),
+    "regex": (
+        "is not a regular expression that can be used: {reason}",
+        "не является допустимым регулярным выражением: {reason}",
+    ),
+    "color": ("must be a colour such as #2563eb", "должно быть цветом вида #2563eb"),
+    "key_shape": (
+        "holds spaces or letters that no key has: copy it again",
+        "содержит пробелы или буквы, которых в ключах не бывает: скопируйте его ещё раз",
+    ),
+    "provider_kind": ("is not a known provider: {given}{near}", "неизвестный провайдер: {given}{near}"),
+    "base_url_needed": (
+        "is required for this kind: the address of the server, such as http://127.0.0.1:11434/v1",
+        "нужно для этого вида: адрес сервера, например http://127.0.0.1:11434/v1",
+    ),
+    "no_such": ("names {what} {id}, which does not exist{near}", "указывает на то, чего нет: {what} {id}{near}"),
+    "token_used": (
+        "is used by the bot {id} already: one bot, one instance",
+        "уже используется ботом {id}: одному боту нужен один экземпляр",
+    ),
+    # a whole request
+    "invalid": ("Some values are wrong.", "Некоторые значения неверны."),
+    "not_found": ("Not found: {what} {id}.", "Не найдено: {what} {id}."),
+    "taken": ("There is already {what} {id}: choose another id.", "Уже есть {what} {id}: выберите другой id."),
+    "managed_by_file": (
+        "This is managed by the fleet file: {what} {id}. Change it there.",
+        "Этим управляет файл парка: {what} {id}. Измените его там.",
+    ),
+    "in_use": (
+        "Still in use: {what} {id}. Used by: {users}.",
+        "Ещё используется: {what} {id}. Где: {users}.",
+    ),
+    "no_token": ("A bot needs a token before it can start.", "Боту нужен токен, прежде чем его запустить."),
+    "document_refused": ("This document cannot be read: {reason}", "Этот документ не удаётся прочитать: {reason}"),
+}  # fmt: skip
+
+
+def say(key: str, language: str, **values: object) -> str:
+    """A text of the catalogue; raises KeyError for a key that does not exist."""
+    english, russian = TEXTS[key]
+    russian_wanted = language == "ru"
+    filled = {"near": "", **values}
+    if "what" in filled:
+        filled["what"] = WHAT[str(filled["what"])][russian_wanted]
+    if filled["near"]:
+        filled["near"] = f"; возможно, {filled['near']}?" if russian_wanted else f"; did you mean {filled['near']}?"
+    return (russian if russian_wanted else english).format(**filled)
+
+
+def problem_text(problem: Problem, language: str) -> str:
+    """What is wrong with one field, without naming the field."""
+    return say(problem.key, language, **problem.values)
+
+
+def error_text(error: ConfigurationError, language: str) -> str:
+    """Why a change was refused, as a sentence."""
+    return say(error.key, language, **error.values)
+
+
+def nearest(given: str, known: Iterable[str]) -> str:
+    """The known name that is most like a mistyped one, or ""."""
+    found = difflib.get_close_matches(given, list(known), n=1, cutoff=0.6)
+    return found[0] if found else ""
