@@ -4,27 +4,20 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Insert, event
+from sqlalchemy import Insert, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
+from db import inline_sqlite
 from db.base import Row
-
-SQLITE_PRAGMAS = (
-    "PRAGMA journal_mode=WAL",
-    "PRAGMA synchronous=FULL",
-    "PRAGMA busy_timeout=30000",
-    "PRAGMA foreign_keys=ON",
-    "PRAGMA cache_size=-256",
-)
 
 
 def async_url(url: str) -> str:
     """The same database address with the driver that Botyard uses; raises ValueError on others."""
     parsed = make_url(url)
-    drivers = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+    drivers = {"sqlite": "sqlite+inline", "postgresql": "postgresql+asyncpg"}
     backend = "postgresql" if parsed.drivername == "postgres" else parsed.get_backend_name()
     if backend not in drivers:
         raise ValueError(f"DATABASE_URL: {backend!r} is not supported; use sqlite or postgresql")
@@ -37,16 +30,18 @@ class Database:
     def __init__(self, url: str, *, connections: int = 2) -> None:
         self.url = async_url(url)
         self.is_sqlite = self.url.startswith("sqlite")
+        options = {"factory": inline_sqlite.InlineConnection} if self.is_sqlite else {}
         self.backend: AsyncEngine = create_async_engine(
             self.url,
+            connect_args=options,
             poolclass=AsyncAdaptedQueuePool,
             pool_size=connections,
             max_overflow=0,
             pool_timeout=60,
         )
         if self.is_sqlite:
-            event.listen(self.backend.sync_engine, "connect", _prepare_sqlite)
-            event.listen(self.backend.sync_engine, "begin", _begin_sqlite)
+            event.listen(self.backend.sync_engine, "connect", inline_sqlite.prepare)
+            event.listen(self.backend.sync_engine, "begin", inline_sqlite.begin)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -91,16 +86,3 @@ def upsert(
 def _dialect_insert(connection: AsyncConnection, table: type[Row]) -> Any:
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     return dialect.insert(table)
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # the driver must not begin by itself
-    cursor = connection.cursor()
-    for pragma in SQLITE_PRAGMAS:
-        cursor.execute(pragma)
-    cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("botyard_writes", True)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -3,8 +3,10 @@
 import asyncio
 import shutil
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -18,7 +20,7 @@ from tests.postgres import postgres_server
 def postgres() -> Iterator[str]:
     """A PostgreSQL server with a migrated template database; yields its address."""
     with postgres_server() as url:
-        asyncio.run(_make_template(url))
+        _apart(_make_template(url))
         yield url
 
 
@@ -26,7 +28,7 @@ def postgres() -> Iterator[str]:
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated SQLite file to copy."""
     path = tmp_path_factory.mktemp("template") / "botyard.db"
-    asyncio.run(migrate(f"sqlite:///{path}"))
+    _apart(migrate(f"sqlite:///{path}"))
     return path
 
 
@@ -52,6 +54,12 @@ async def database(request: pytest.FixtureRequest) -> AsyncIterator[Database]:
     yield database
     await database.close()
     await _execute(server, f"DROP DATABASE {name}")
+
+
+def _apart(work: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine in a loop of its own, in a thread: a test's loop may be running already."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, work).result()
 
 
 async def _make_template(url: str) -> None:
