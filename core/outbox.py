@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from core.channel import Channel, ChatGone, Rejected, RetryLater
 from core.messages import OutboundMessage
 from db import conversations, outbox
@@ -14,6 +16,7 @@ from db.database import Database
 
 GIVE_UP_AFTER = 24 * 3600.0  # seconds in which a chat that cannot be reached is tried again
 CRASHES_ALLOWED = 3
+CRASH_PAUSE = 0.5  # seconds, times the crashes so far
 logger = logging.getLogger(__name__)
 
 
@@ -90,11 +93,13 @@ class Outbox:
             await self._marked.wait()
             self._marked.clear()
             marks, gone = dict(self._marks), set(self._gone)
-            async with self._database.transaction() as conn:
-                for row_id, values in marks.items():
-                    await outbox.mark(conn, row_id, **values)
-                for chat in gone:
-                    await conversations.close_conversation(conn, self._channel_id, chat, "gone")
+            try:
+                await self._write(marks, gone)
+            except SQLAlchemyError:  # sent messages must not be forgotten: try again until it works
+                logger.exception("marking %s outbox rows failed", len(marks))
+                self._marked.set()
+                await asyncio.sleep(1)
+                continue
             self._gone -= gone
             for row_id, values in marks.items():
                 if self._marks.get(row_id) is values:
@@ -103,6 +108,13 @@ class Outbox:
                         self._known.discard(row_id)
             if not self._marks:
                 self._flushed.set()
+
+    async def _write(self, marks: dict[int, dict[str, Any]], gone: set[str]) -> None:
+        async with self._database.transaction() as conn:
+            for row_id, values in marks.items():
+                await outbox.mark(conn, row_id, **values)
+            for chat in gone:
+                await conversations.close_conversation(conn, self._channel_id, chat, "gone")
 
     async def _send_chat(self, chat_key: str) -> None:
         queue = self._chats[chat_key]
@@ -135,7 +147,7 @@ class Outbox:
                 logger.exception("sending outbox row %s failed", row.id)
                 if crashes >= CRASHES_ALLOWED:
                     return self._dead(row, f"{type(error).__name__} while sending")
-                await asyncio.sleep(crashes)
+                await asyncio.sleep(crashes * CRASH_PAUSE)
                 continue
             self.delivered += 1
             return self._mark(row, sent_ids=list(sent), status="sent")
