@@ -2,8 +2,17 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
 
+from core.configuration_errors import wrong
 from core.configuration_values import (
     Candidate,
     Color,
@@ -15,8 +24,8 @@ from core.configuration_values import (
     Slug,
     Token,
     Url,
-    check_pattern,
 )
+from core.faq_patterns import BadPattern, Pattern
 
 MatchKind = Literal["exact", "wildcard", "regex", "close"]
 Rating = Literal["general", "adult"]
@@ -135,17 +144,19 @@ class BaseInput(Config):
 class FaqInput(Config):
     """A question with its answer."""
 
-    match: MatchKind = Field(
-        "close", title="Match", description="How a message must resemble the question."
-    )
+    match: MatchKind = Field("close", title="Match", description="How a message must resemble the question.")
     question: ShortText = Field(title="Question", description="Or the pattern, by the kind of match.")
     answer: LongText = Field(min_length=1, max_length=20_000, title="Answer")
 
     @field_validator("question")
     @classmethod
     def _pattern_compiles(cls, value: str, info: ValidationInfo) -> str:
-        if info.data.get("match") == "regex":
-            check_pattern(value)
+        match = info.data.get("match")
+        if match in ("wildcard", "regex"):
+            try:
+                Pattern(match, value)
+            except BadPattern as error:
+                raise wrong("pattern", en=error.text("en"), ru=error.text("ru")) from error
         return value
 
 

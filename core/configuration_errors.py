@@ -1,4 +1,4 @@
-"""What can be wrong with a change of the configuration; the texts for people are in configuration_texts.py."""
+"""What can be wrong with a change of the configuration; texts are in configuration_texts.py."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -56,7 +56,7 @@ class Invalid(ConfigurationError):
 
 def wrong(key: str, **values: Any) -> PydanticCustomError:
     """An error for a pydantic validator to raise; `key` is one of configuration_texts.py."""
-    return PydanticCustomError(f"botyard_{key}", "{key}", {"key": key, **values})  # type: ignore[arg-type]
+    return PydanticCustomError(f"botyard_{key}", "{key}", {"key": key, **values})
 
 
 KEYS = {
@@ -95,10 +95,13 @@ def _problem(error: Any, skip: int) -> Problem:
     place = place_of(error["loc"][skip:])
     if kind.startswith("botyard_"):
         return Problem(place, str(context.pop("key")), context)
-    values = {"limit": context[name] for name in LIMITS if name in context}
     if kind in KEYS:
+        values: dict[str, Any] = {}
+        for name in LIMITS:
+            if name in context:
+                values["limit"] = context[name]
         if "expected" in context:
-            values["choices"] = context["expected"]
+            values["choices"] = str(context["expected"]).replace("'", "").replace(" or ", ", ")
         return Problem(place, KEYS[kind], values)
     kind_of = TYPES.get(kind.split("_")[0])
-    return Problem(place, kind_of or "wrong", values)
+    return Problem(place, kind_of or "wrong")

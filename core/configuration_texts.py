@@ -62,10 +62,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         'must be "provider:model", "provider:auto" or "knowledge": {given} is not',
         "должно быть «provider:model», «provider:auto» или «knowledge», а не {given}",
     ),
-    "regex": (
-        "is not a regular expression that can be used: {reason}",
-        "не является допустимым регулярным выражением: {reason}",
-    ),
+    "pattern": ("cannot be used: {en}", "не годится: {ru}"),
     "color": ("must be a colour such as #2563eb", "должно быть цветом вида #2563eb"),
     "key_shape": (
         "holds spaces or letters that no key has: copy it again",
@@ -76,7 +73,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "is required for this kind: the address of the server, such as http://127.0.0.1:11434/v1",
         "нужно для этого вида: адрес сервера, например http://127.0.0.1:11434/v1",
     ),
-    "no_such": ("names {what} {id}, which does not exist{near}", "указывает на то, чего нет: {what} {id}{near}"),
+    "no_such": (
+        "names {what} {id}, which does not exist{near}",
+        "указывает на то, чего нет: {what} {id}{near}",
+    ),
     "token_used": (
         "is used by the bot {id} already: one bot, one instance",
         "уже используется ботом {id}: одному боту нужен один экземпляр",
@@ -84,7 +84,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     # a whole request
     "invalid": ("Some values are wrong.", "Некоторые значения неверны."),
     "not_found": ("Not found: {what} {id}.", "Не найдено: {what} {id}."),
-    "taken": ("There is already {what} {id}: choose another id.", "Уже есть {what} {id}: выберите другой id."),
+    "taken": (
+        "There is already {what} {id}: choose another id.",
+        "Уже есть {what} {id}: выберите другой id.",
+    ),
     "managed_by_file": (
         "This is managed by the fleet file: {what} {id}. Change it there.",
         "Этим управляет файл парка: {what} {id}. Измените его там.",
@@ -94,7 +97,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Ещё используется: {what} {id}. Где: {users}.",
     ),
     "no_token": ("A bot needs a token before it can start.", "Боту нужен токен, прежде чем его запустить."),
-    "document_refused": ("This document cannot be read: {reason}", "Этот документ не удаётся прочитать: {reason}"),
+    "document_refused": ("This document cannot be read: {en}", "Этот документ не удаётся прочитать: {ru}"),
+    "changed_meanwhile": (
+        "Somebody else changed this at the same moment. Look again and repeat.",
+        "Кто-то изменил это в тот же момент. Посмотрите ещё раз и повторите.",
+    ),
 }  # fmt: skip
 
 
@@ -106,7 +113,8 @@ def say(key: str, language: str, **values: object) -> str:
     if "what" in filled:
         filled["what"] = WHAT[str(filled["what"])][russian_wanted]
     if filled["near"]:
-        filled["near"] = f"; возможно, {filled['near']}?" if russian_wanted else f"; did you mean {filled['near']}?"
+        asked = "возможно, " if russian_wanted else "did you mean "
+        filled["near"] = f"; {asked}{filled['near']}?"
     return (russian if russian_wanted else english).format(**filled)
 
 

@@ -4,15 +4,12 @@ import re
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
-import re2
 from pydantic import AfterValidator, Field, StringConstraints
 
 from core.configuration_errors import wrong
 
 KNOWLEDGE = "knowledge"  # the candidate that needs no provider
 AUTO = "auto"
-LONGEST_PATTERN = 1000
-PATTERN_MEMORY = 1 << 20
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _SLUG = re.compile(r"[a-z0-9_-]{1,32}")
@@ -104,21 +101,6 @@ def _candidate(value: str) -> str:
     if not colon or not _SLUG.fullmatch(provider) or not model.strip():
         raise wrong("candidate", given=value)
     return f"{provider}:{model.strip()}"
-
-
-def check_pattern(pattern: str) -> None:
-    """Raise for a regular expression that RE2 cannot compile or that would need too much memory."""
-    options = re2.Options()
-    options.log_errors = False
-    options.max_mem = PATTERN_MEMORY
-    if len(pattern) > LONGEST_PATTERN:
-        raise wrong("too_long", limit=LONGEST_PATTERN)
-    try:
-        re2.compile(pattern, options)
-    except re2.error as error:
-        reason = error.args[0] if error.args else ""
-        text = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
-        raise wrong("regex", reason=text) from error
 
 
 def provider_of(candidate: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Reading an instance's whole configuration from rows: by a channel process at its start and at every change."""
+"""Reading an instance's whole configuration from rows: at a channel's start and every change."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any

@@ -1,0 +1,138 @@
+"""The configuration as people and programs read it: no secret is in here, only hints at them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """What bots and widgets have in common; `managed` is "", "file" or "file-gone"."""
+
+    id: str
+    channel_id: str
+    name: str
+    enabled: bool
+    route: str | None
+    character: str | None
+    bases: list[str]
+    managed: str
+    state: str
+    state_reason: str
+    state_since: float
+    restarts: int
+    created_at: float
+    updated_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bot(Instance):
+    """A bot; `token_hint` is the public part of its token."""
+
+    address: str
+    api_base: str | None
+    has_token: bool
+    token_hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Widget(Instance):
+    """A website's chat."""
+
+    origins: list[str]
+    title: str
+    color: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyHint:
+    """A provider's key, as far as it may be shown."""
+
+    id: str
+    hint: str
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """An account at a vendor, or a server."""
+
+    id: str
+    kind: str
+    name: str
+    base_url: str | None
+    enabled: bool
+    keys: list[KeyHint]
+    managed: str
+    created_at: float
+    updated_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Who answers, in order."""
+
+    id: str
+    name: str
+    candidates: list[str]
+    temperature: float | None
+    top_p: float | None
+    max_tokens: int | None
+    token_budget: int | None
+    managed: str
+    created_at: float
+    updated_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Character:
+    """Who speaks."""
+
+    id: str
+    name: str
+    prompt: str
+    greeting: str
+    rating: str
+    managed: str
+    created_at: float
+    updated_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A knowledge base with the number of its entries."""
+
+    id: str
+    name: str
+    faqs: int
+    documents: int
+    managed: str
+    created_at: float
+    updated_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Faq:
+    """A question with its answer."""
+
+    id: str
+    base: str
+    question: str
+    answer: str
+    match: str
+    managed: str
+    created_at: float
+    updated_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document without its text; `digest` is the sha256 of its bytes."""
+
+    id: str
+    base: str
+    name: str
+    mime: str
+    size: int
+    digest: str
+    managed: str
+    created_at: float
+    updated_at: float

@@ -1,0 +1,60 @@
+"""Reading an instance from rows."""
+
+from core.configs import BotConfig, FaqInput, NewBase, NewBot, NewCharacter, NewProvider, NewRoute
+from core.instance import Character
+from core.instances import load_instance, provider_ids_of
+from db import knowledge
+from db.database import Database
+from tests.core.configuration_fixtures import TOKEN, configuration_of
+
+
+async def test_an_instance_with_everything(database: Database) -> None:
+    configuration = configuration_of(database)
+    for name in ("main", "spare", "off"):
+        enabled = name != "off"
+        new = NewProvider(id=name, kind="openai", base_url="http://127.0.0.1:1/v1", enabled=enabled)
+        await configuration.providers.create("ann", new)
+    candidates = ["spare:b", "off:c", "main:a:1", "spare:d", "knowledge"]
+    await configuration.routes.create("ann", NewRoute(id="r", candidates=candidates, max_tokens=9))
+    await configuration.characters.create("ann", NewCharacter(id="anna", prompt="Be brief."))
+    await configuration.bases.create("ann", NewBase(id="docs"))
+    shown = await configuration.faqs.create("ann", "docs", FaqInput(question="a", answer="b", match="exact"))
+    gone = await configuration.faqs.create("ann", "docs", FaqInput(question="c", answer="d"))
+    async with database.transaction() as conn:
+        await knowledge.change_faq(conn, gone.id, managed="file-gone")
+    bot = await configuration.bots.create(
+        "ann", NewBot(id="shop", token=TOKEN, route="r", character="anna", bases=["docs"])
+    )
+    async with database.reading() as conn:
+        instance = await load_instance(conn, bot.channel_id, {"main": ["k1", "k2"]})
+        assert await provider_ids_of(conn, bot.channel_id) == ["spare", "main"]
+    assert instance is not None
+    assert (instance.slug, instance.character.prompt, instance.version) == ("shop", "Be brief.", 9)
+    assert instance.candidates == tuple(candidates)
+    assert instance.route_settings == {"max_tokens": 9}
+    assert [entry.id for entry in instance.faqs] == [shown.id]
+    assert [(p.id, p.keys) for p in instance.providers] == [("spare", ()), ("main", ("k1", "k2"))]
+    assert instance.base_ids == ("docs",)
+
+
+async def test_defaults(database: Database) -> None:
+    configuration = configuration_of(database)
+    bot = await configuration.bots.create("ann", NewBot(id="shop", token=TOKEN))
+    async with database.reading() as conn:
+        bare = await load_instance(conn, bot.channel_id, {})
+        assert await load_instance(conn, "nobody", {}) is None
+        assert await provider_ids_of(conn, "nobody") == []
+        assert await provider_ids_of(conn, bot.channel_id) == []
+    assert bare is not None
+    assert (bare.route_id, bare.candidates, bare.character) == (None, (), Character())
+    await configuration.routes.create("ann", NewRoute(id="default", candidates=["knowledge"]))
+    await configuration.characters.create("ann", NewCharacter(id="default", name="Yard"))
+    await configuration.bots.change("ann", "shop", BotConfig())
+    async with database.reading() as conn:
+        instance = await load_instance(conn, bot.channel_id, {})
+    assert instance is not None
+    assert (instance.route_id, instance.candidates, instance.character.name) == (
+        "default",
+        ("knowledge",),
+        "Yard",
+    )
