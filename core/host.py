@@ -52,6 +52,7 @@ class ChannelHost:
             deliver=self._outbox.deliver, publish=self._publish, save_preview=self._save_preview,
         )  # fmt: skip
         self._heard_at = time.monotonic()
+        self._state: dict[str, str] = {}
         self.accepted = 0
         self.errors = 0
 
@@ -97,9 +98,14 @@ class ChannelHost:
 
     def degraded(self, reason: str) -> None:
         """Tell the supervisor that something is wrong, or ("") well again."""
-        self._send({"t": "state", "state": "DEGRADED" if reason else "READY", "reason": reason})
+        self.announce("DEGRADED" if reason else "READY", reason)
 
     # What the process calls.
+
+    def announce(self, state: str, reason: str = "", **more: str) -> None:
+        """Tell the supervisor a new state; heartbeats repeat it."""
+        self._state = {"state": state, "reason": reason}
+        self._send({"t": "state", **self._state, **more})
 
     async def recover(self) -> None:
         """Take up what the last process left: unsent messages, running and waiting turns."""
@@ -153,6 +159,7 @@ class ChannelHost:
         """What a heartbeat tells."""
         return {
             "t": "beat",
+            **self._state,
             "queue": self._inbox.running + self._outbox.waiting,
             "last_poll_age": round(time.monotonic() - self._heard_at, 3),
             "messages_in": self.accepted,

@@ -85,7 +85,7 @@ class ChannelProcess:
             host.heard()
             tasks.append(asyncio.create_task(host.write_marks()))
             await host.recover()
-            self._link.send({"t": "state", "state": "READY", "reason": "", "address": identity.address})
+            host.announce("READY", address=identity.address)
             receiving = asyncio.create_task(self._channel.receive())
             tasks += [receiving, asyncio.create_task(host.watch_rows())]
             return await self._serve(host, receiving, tasks)
@@ -105,7 +105,7 @@ class ChannelProcess:
             draining.cancel()
             done.pop().result()  # raises what ended it: the traceback goes to the log
             return 1
-        self._link.send({"t": "state", "state": "DRAINING", "reason": ""})
+        host.announce("DRAINING")
         receiving.cancel()
         await asyncio.wait({receiving})
         with contextlib.suppress(TimeoutError):  # what is left stays in the rows

@@ -166,6 +166,6 @@ class Installation:
                 line = process.cmdline()
             except psutil.Error:
                 continue
-            if "-m" in line and line[line.index("-m") + 1] == module:
+            if module in line:
                 return int(process.pid)
         return None

@@ -2,20 +2,13 @@
 
 from alembic import context
 
+from db.migrate import is_row_class
 from db.tables import METADATA
-
-SEARCH_TABLES = "passage_fts"
-
-
-def ours(_object: object, name: str | None, kind: str, _reflected: bool, _compared: object) -> bool:
-    """Leave the search index out of comparisons: it is no row class."""
-    return not (kind == "table" and (name or "").startswith(SEARCH_TABLES))
-
 
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=METADATA,
-    include_object=ours,
+    include_object=is_row_class,
     render_as_batch=True,
     compare_type=True,
 )

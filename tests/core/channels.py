@@ -51,7 +51,9 @@ class RecordingChannel:
             raise Unparseable("no text")
         if data["text"] == "ignored":
             return None
-        command, _, argument = data["text"][1:].partition(" ") if data["text"].startswith("/") else (None, "", "")
+        command, _, argument = (
+            data["text"][1:].partition(" ") if data["text"].startswith("/") else (None, "", "")
+        )
         return InboundMessage(
             chat_key=data["chat"], text=data["text"], speaker=data.get("speaker", ""),
             language=data.get("language", "en"), group=data.get("group", False),

@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import select
 
 from db.base import new_id
-from db.database import Database, async_url
-from db.settings import bump_config, get_setting, set_setting
-from db.inbox import add_update, claim_next, finish_update, retake, waiting_chats
 from db.channels import add_channel
+from db.database import Database, async_url
+from db.inbox import add_update, claim_next, finish_update, retake, waiting_chats
+from db.settings import bump_config, get_setting, set_setting
 
 
 async def test_a_transaction_commits_or_rolls_back_whole(database: Database) -> None:

@@ -1,0 +1,87 @@
+"""The inbox commits before it answers, runs one turn per chat, and takes up what a dead process left."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.inbox import Claim, Inbox
+from db.channels import add_channel
+from db.database import Database
+from tests.core.channels import incoming
+
+
+async def nothing(_conn: AsyncConnection) -> list[Any]:
+    return []
+
+
+@pytest.fixture
+async def channel_id(database: Database) -> str:
+    async with database.transaction() as conn:
+        return await add_channel(conn, kind="test", slug="a", name="a", config={})
+
+
+async def test_updates_are_accepted_once_and_one_per_chat_runs(database: Database, channel_id: str) -> None:
+    started: list[Claim] = []
+    inbox = Inbox(database, channel_id, started.append)
+    batch = [incoming(1, "a", "one"), incoming(2, "a", "two"), incoming(3, "b", "three")]
+    assert await inbox.accept(batch) == [True, True, True]
+    assert await inbox.accept(batch) == [False, False, False]
+    assert [claim.external_id for claim in started] == ["1", "3"]
+    await inbox.finish(started[0], nothing)
+    assert [claim.external_id for claim in started] == ["1", "3", "2"]
+    await inbox.finish(started[2], nothing)
+    assert inbox.running == 1
+    assert await inbox.accept([incoming(4, "a", "four")]) == [True]
+    assert started[-1].external_id == "4"
+
+
+async def test_order_holds_while_accepting_and_finishing_cross(database: Database, channel_id: str) -> None:
+    order: list[str] = []
+    finished = asyncio.Event()
+
+    def start(claim: Claim) -> None:
+        order.append(claim.external_id)
+        task = asyncio.create_task(inbox.finish(claim, nothing))
+        tasks.append(task)
+        if len(order) == 60:
+            finished.set()
+
+    tasks: list[asyncio.Task[Any]] = []
+    inbox = Inbox(database, channel_id, start)
+    await asyncio.gather(*(inbox.accept([incoming(n, "a", str(n))]) for n in range(60)))
+    await asyncio.wait_for(finished.wait(), 20)
+    await asyncio.gather(*tasks)
+    assert order == [str(n) for n in range(60)]
+    assert inbox.running == 0
+
+
+async def test_a_new_process_takes_up_running_and_waiting_updates(
+    database: Database, channel_id: str
+) -> None:
+    dead: list[Claim] = []
+    await Inbox(database, channel_id, dead.append).accept(
+        [incoming(1, "a", "one"), incoming(2, "a", "two"), incoming(3, "b", "three")]
+    )
+    started: list[Claim] = []
+    inbox = Inbox(database, channel_id, started.append)
+    await inbox.recover()
+    assert sorted((claim.external_id, claim.attempts) for claim in started) == [("1", 1), ("3", 1)]
+    await inbox.finish(started[0], nothing)
+    assert started[-1].external_id == "2" and started[-1].attempts == 0
+
+
+async def test_a_failed_commit_leaves_nothing_behind(database: Database, channel_id: str) -> None:
+    started: list[Claim] = []
+    inbox = Inbox(database, channel_id, started.append)
+    await inbox.accept([incoming(1, "a", "one")])
+
+    async def breaks(_conn: AsyncConnection) -> None:
+        raise RuntimeError("disk full")
+
+    with pytest.raises(RuntimeError):
+        await inbox.finish(started[0], breaks)
+    assert inbox.running == 1
+    await inbox.finish(started[0], nothing)
+    assert inbox.running == 0
