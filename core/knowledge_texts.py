@@ -30,12 +30,12 @@ BAD_DOCUMENT_TEXTS: Texts = {
         "ru": "{name}: PDF защищён паролем.",
     },
     "broken": {
-        "en": "{name}: the PDF is damaged or too complex to read.",
-        "ru": "{name}: PDF повреждён или слишком сложен для чтения.",
+        "en": "{name}: the file is damaged or too complex to read.",
+        "ru": "{name}: файл повреждён или слишком сложен для чтения.",
     },
     "too_slow": {
-        "en": "{name}: reading the PDF took longer than {seconds} s.",
-        "ru": "{name}: чтение PDF заняло больше {seconds} с.",
+        "en": "{name}: reading the file took longer than {seconds} s.",
+        "ru": "{name}: чтение файла заняло больше {seconds} с.",
     },
     "too_big": {
         "en": "{name}: the file is larger than {limit} MB.",

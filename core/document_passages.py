@@ -1,0 +1,84 @@
+"""Passages: blocks packed into pieces of a size that is an answer."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from core.document_blocks import Block
+
+LONGEST = 900
+ENOUGH = 600
+SEPARATOR = " › "
+_SENTENCE_END = re.compile(r"(?<=[.!?…])\s+|\n")
+
+
+def passages(blocks: Iterable[Block]) -> Iterator[tuple[str, str]]:
+    """(heading trail, text) of each passage; a passage never spans two headings."""
+    trail: tuple[str, ...] = ()
+    parts: list[str] = []
+    size = 0
+    for block in blocks:
+        for piece in pieces(block.text, LONGEST, code=block.code):
+            if parts and (block.trail != trail or size + len(piece) > LONGEST or _full(size, piece)):
+                yield SEPARATOR.join(trail), "\n\n".join(parts)
+                parts, size = [], 0
+            trail = block.trail
+            parts.append(piece)
+            size += len(piece) + 2
+    if parts:
+        yield SEPARATOR.join(trail), "\n\n".join(parts)
+
+
+def _full(size: int, piece: str) -> bool:
+    """Enough already, unless the next piece is what this one announces: code or a list."""
+    return size >= ENOUGH and not piece.startswith(("```", "~~~", "- ", "* ", "1. "))
+
+
+def pieces(text: str, limit: int, *, code: bool = False) -> list[str]:
+    """A block in pieces of at most `limit` characters, cut at lines, sentences, then words.
+
+    Each piece of fenced code has its fence.
+    """
+    if len(text) <= limit:
+        return [text]
+    if code:
+        first, *lines = text.split("\n")
+        fence = first.strip()[: len(first.strip()) - len(first.strip().lstrip("`~"))] or "```"
+        body = lines[:-1] if lines and lines[-1].strip() == fence else lines
+        room = max(limit - len(first) - len(fence) - 2, 80)
+        return [f"{first}\n{piece}\n{fence}" for piece in _packed(body, room, "\n")]
+    return _packed(_sentences(text), limit, "")
+
+
+def _sentences(text: str) -> list[str]:
+    """Sentences and lines, each with the space that follows it."""
+    found, start = [], 0
+    for end in _SENTENCE_END.finditer(text):
+        found.append(text[start : end.end()])
+        start = end.end()
+    found.append(text[start:])
+    return found
+
+
+def _packed(units: Iterable[str], limit: int, joint: str) -> list[str]:
+    packed: list[str] = []
+    current = ""
+    for unit in units:
+        for part in _cut(unit, limit):
+            if current and len(current) + len(joint) + len(part) > limit:
+                packed.append(current.rstrip())
+                current = part
+            else:
+                current = current + joint + part if current else part
+    if current.strip():
+        packed.append(current.rstrip())
+    return packed
+
+
+def _cut(unit: str, limit: int) -> Iterator[str]:
+    """A sentence that is too long by itself, cut at a space if there is one."""
+    start = 0
+    while len(unit) - start > limit:
+        end = unit.rfind(" ", start + limit // 2, start + limit) + 1 or start + limit
+        yield unit[start:end]
+        start = end
+    yield unit[start:]
