@@ -13,7 +13,12 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("admin", "bots", "core", "db", "providers", "widget")
 FILES = sorted(
-    [path for package in PACKAGES for path in (ROOT / package).rglob("*.py") if "node_modules" not in str(path)]
+    [
+        path
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*.py")
+        if "node_modules" not in str(path)
+    ]
     + [ROOT / "orchestrator.py"]
 )
 NAMES = [str(path.relative_to(ROOT)) for path in FILES]
