@@ -1,0 +1,189 @@
+"""Anthropic's messages, through its SDK: its errors and headers, but our own reading of the events."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import anthropic
+import httpx2
+
+from providers.catalog import Quirk, Vendor
+from providers.chat.limits import limits_of
+from providers.chat.reply import Reply
+from providers.classify import redact, to_error, to_stream_error
+from providers.errors import ErrorClass, ProviderError
+from providers.sse import SseDecoder
+from providers.types import ChatRequest, ChatTurn, Delta, ProviderConfig
+
+DEFAULT_MAX_TOKENS = 8192  # the vendor demands a number
+FAILURES = (anthropic.AnthropicError, httpx2.HTTPError, OSError)
+
+
+def create(vendor: Vendor, config: ProviderConfig) -> "Anthropic":
+    """The registry's entry."""
+    return Anthropic(vendor, config)
+
+
+class Anthropic:
+    """An account at Anthropic, or at a server that speaks its messages."""
+
+    def __init__(self, vendor: Vendor, config: ProviderConfig) -> None:
+        self.vendor = vendor
+        self.options = config.options
+        self.limits = limits_of(vendor, config)
+        self._client = anthropic.AsyncAnthropic(
+            api_key="none",
+            base_url=(config.base_url or vendor.base_url).rstrip("/").removesuffix("/v1"),
+            max_retries=0,
+            timeout=anthropic.Timeout(None, connect=self.limits.connect),
+            default_headers=config.options.get("headers"),
+            # A key must not follow a redirect to another host.
+            http_client=anthropic.DefaultAsyncHttpxClient(
+                follow_redirects=False, trust_env=False, proxy=config.options.get("proxy")
+            ),
+        )
+
+    def model(self, name: str, key: str) -> "AnthropicModel":
+        """A model of this provider."""
+        return AnthropicModel(self, name, key)
+
+    def client(self, key: str) -> anthropic.AsyncAnthropic:
+        """The client with one of the keys; connections are shared."""
+        return self._client.with_options(api_key=key or "none")
+
+    async def models(self, key: str) -> list[str]:
+        """Names of the models that the account may use."""
+        try:
+            async with asyncio.timeout(self.limits.first_token):
+                page = await self.client(key).models.list(limit=1000)
+        except FAILURES as error:
+            raise explained(error, key) from error
+        return [model.id for model in page.data]
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+
+class AnthropicModel:
+    """One model, called with one key."""
+
+    def __init__(self, provider: Anthropic, name: str, key: str) -> None:
+        self._provider = provider
+        self._name = name
+        self._key = key
+
+    async def stream(self, request: ChatRequest) -> AsyncIterator[Delta]:
+        """Yield the answer's deltas; see providers.types.ChatModel."""
+        reply = Reply()
+        try:
+            async with aclosing(self._deltas(request, reply)) as deltas:
+                async for delta in deltas:
+                    yield delta
+        except FAILURES as error:
+            if not reply.finish_reason:  # after it only the goodbye is missing
+                raise explained(error, self._key, begun=reply.begun) from error
+        for delta in reply.end():
+            yield delta
+
+    async def _deltas(self, request: ChatRequest, reply: Reply) -> AsyncGenerator[Delta, None]:
+        limits = self._provider.limits
+        create = self._provider.client(self._key).messages.with_streaming_response.create
+        body = body_of(self._name, request, self._provider.vendor.quirk(self._name), self._provider.options)
+        loop = asyncio.get_running_loop()
+        due = loop.time() + limits.first_token
+        opening = create(**body, stream=True)
+        response = await _before(due, opening.__aenter__())
+        try:
+            chunks = response.iter_bytes()
+            decoder = SseDecoder()
+            while chunk := await _before(due, anext(chunks, b"")):
+                for event in decoder.feed(chunk):
+                    for delta in fold(event.data, reply, self._key):
+                        yield delta
+                    if event.name in ("ping", "content_block_delta"):
+                        due = loop.time() + limits.gap
+                    elif event.name == "message_stop":
+                        reply.done()
+                        return
+        finally:
+            await opening.__aexit__(None, None, None)
+
+
+async def _before(due: float, waiting: Any) -> Any:
+    async with asyncio.timeout_at(due):
+        return await waiting
+
+
+def fold(data: str, reply: Reply, key: str) -> list[Delta]:
+    """One event; one that is not JSON is skipped. Raises ProviderError for an in-band error."""
+    try:
+        event = json.loads(data)
+    except (ValueError, RecursionError):
+        return []
+    match event:
+        case {"type": "content_block_delta", "delta": {"type": "text_delta", "text": str(text)}}:
+            return reply.content(text)
+        case {"type": "content_block_delta", "delta": {"type": "thinking_delta", "thinking": str(text)}}:
+            return reply.reasoning(text)
+        case {"type": "message_start", "message": {"usage": dict(usage)}}:
+            reply.count(input_tokens(usage), usage.get("output_tokens"))
+        case {"type": "message_delta", "delta": dict(delta)}:
+            usage = event.get("usage")
+            if isinstance(usage, dict):
+                reply.count(None, usage.get("output_tokens"))
+            if isinstance(delta.get("stop_reason"), str):
+                reply.finish(delta["stop_reason"])
+        case {"type": "error"}:
+            raise to_stream_error(event, key)
+    return []
+
+
+def input_tokens(usage: dict[str, Any]) -> int | None:
+    """All tokens of the prompt, those read from or written to the cache too."""
+    names = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+    counts = [usage[name] for name in names if isinstance(usage.get(name), int)]
+    return sum(counts) if counts else None
+
+
+def body_of(name: str, request: ChatRequest, quirk: Quirk, options: dict[str, Any]) -> dict[str, Any]:
+    """Keyword arguments for the SDK's create."""
+    sampling = request.sampling
+    turns = [turn for turn in request.turns if turn.role != "system" and turn.text]
+    if not turns or turns[0].role != "user":
+        turns.insert(0, ChatTurn("user", "…"))  # a conversation must begin with the user
+    body: dict[str, Any] = {
+        "model": name,
+        "max_tokens": sampling.max_tokens or DEFAULT_MAX_TOKENS,
+        "messages": [{"role": turn.role, "content": _fit(turn.text)} for turn in turns],
+    }
+    system = "\n\n".join(turn.text for turn in request.turns if turn.role == "system")
+    if system:
+        body["system"] = _fit(system)
+    if sampling.temperature is not None and "temperature" not in quirk.refuses:
+        body["temperature"] = min(sampling.temperature, 1.0)
+    if sampling.top_p is not None and "top_p" not in quirk.refuses:
+        body["top_p"] = sampling.top_p
+    if options.get("body"):
+        body["extra_body"] = options["body"]
+    return body
+
+
+def _fit(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def explained(error: Exception, key: str, *, begun: bool = False) -> ProviderError:
+    """The ProviderError for what the SDK raised."""
+    if isinstance(error, anthropic.APIStatusError):
+        body = error.body if error.body is not None else error.message
+        return to_error(error.status_code, body, error.response.headers, key=key)
+    message = redact(f"{type(error).__name__}: {error.__cause__ or error}", key)
+    if isinstance(error, anthropic.APITimeoutError):
+        return ProviderError(ErrorClass.CONNECT, message)  # the SDK times nothing else here
+    if isinstance(error, TimeoutError):
+        return ProviderError(ErrorClass.TRUNCATED if begun else ErrorClass.TIMEOUT, message)
+    never = isinstance(error, anthropic.APIConnectionError)
+    return ProviderError(ErrorClass.CONNECT if never else ErrorClass.TRUNCATED, message)

@@ -1,0 +1,251 @@
+"""Chat completions as most vendors and local servers speak them."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import aiohttp
+
+from providers.catalog import Quirk, Vendor
+from providers.chat.events import fold, fold_whole
+from providers.chat.limits import Watch, limits_of
+from providers.chat.reply import Reply
+from providers.classify import redact, to_error
+from providers.errors import ErrorClass, ProviderError
+from providers.sse import SseDecoder
+from providers.types import ChatRequest, ChatTurn, Delta, ProviderConfig
+
+LONGEST_BODY = 4 << 20  # bytes of a response that is not a stream
+LONGEST_ERROR = 64 << 10
+
+
+def create(vendor: Vendor, config: ProviderConfig) -> "OpenAICompatible":
+    """The registry's entry."""
+    return OpenAICompatible(vendor, config)
+
+
+class OpenAICompatible:
+    """An account at an OpenAI-compatible vendor, with one pool of connections."""
+
+    def __init__(self, vendor: Vendor, config: ProviderConfig) -> None:
+        self.vendor = vendor
+        self.base_url = (config.base_url or vendor.base_url).rstrip("/")
+        self.options = config.options
+        self.limits = limits_of(vendor, config)
+        self._client: aiohttp.ClientSession | None = None
+
+    @property
+    def client(self) -> aiohttp.ClientSession:
+        """The HTTP client, made inside the running loop when first used."""
+        if self._client is None:
+            trace = aiohttp.TraceConfig()
+            trace.on_connection_reuseconn.append(_mark_reused)
+            self._client = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
+                timeout=aiohttp.ClientTimeout(total=None, connect=self.limits.connect),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trace_configs=[trace],
+                read_bufsize=1 << 18,
+            )
+        return self._client
+
+    def model(self, name: str, key: str) -> "OpenAICompatibleModel":
+        """A model of this provider."""
+        return OpenAICompatibleModel(self, name, key)
+
+    async def models(self, key: str) -> list[str]:
+        """Names of the models that the server lists."""
+        try:
+            async with asyncio.timeout(self.limits.first_token):
+                async with await self.send("GET", "/models", key) as response:
+                    listed = json.loads(await read_bounded(response, LONGEST_BODY))
+        except (aiohttp.ClientError, OSError) as error:
+            raise broken(error, key) from error
+        except ValueError as error:
+            raise ProviderError(ErrorClass.TRUNCATED, "the list of models is not JSON") from error
+        items = listed.get("data") if isinstance(listed, dict) else listed
+        names = [item.get("id") for item in items or () if isinstance(item, dict)]
+        return [name.removeprefix("models/") for name in names if isinstance(name, str)]
+
+    async def send(
+        self, method: str, path: str, key: str, body: bytes | None = None
+    ) -> aiohttp.ClientResponse:
+        """Send a request; the response has a good status. Raises ProviderError for all others."""
+        headers = {"Accept-Encoding": "identity", "User-Agent": "botyard"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        if key:
+            headers["Authorization"] = f"Bearer {key}"
+        headers.update(self.options.get("headers") or {})
+        response = await self._attempt(method, self.base_url + path, headers, body)
+        if 200 <= response.status < 300:
+            return response
+        async with response:
+            text = (await read_bounded(response, LONGEST_ERROR)).decode("utf-8", "replace")
+        raise to_error(response.status, text, response.headers, key=key)
+
+    async def _attempt(
+        self, method: str, url: str, headers: dict[str, str], body: bytes | None
+    ) -> aiohttp.ClientResponse:
+        reused: dict[str, bool] = {}
+        try:
+            return await self._request(method, url, headers, body, reused)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+            if not reused or isinstance(error, aiohttp.ClientConnectorError):
+                raise
+        # A pooled connection that had gone stale says nothing of the server: try a new one at once.
+        return await self._request(method, url, headers, body, reused)
+
+    async def _request(
+        self, method: str, url: str, headers: dict[str, str], body: bytes | None, context: dict[str, bool]
+    ) -> aiohttp.ClientResponse:
+        try:
+            return await self.client.request(
+                method, url, headers=headers, data=body, allow_redirects=False,
+                proxy=self.options.get("proxy"), trace_request_ctx=context,
+            )  # fmt: skip
+        except aiohttp.InvalidURL:
+            raise
+        except ValueError as error:
+            raise ProviderError(ErrorClass.CREDENTIAL, "the key or a header cannot be sent") from error
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+
+class OpenAICompatibleModel:
+    """One model, called with one key."""
+
+    def __init__(self, provider: OpenAICompatible, name: str, key: str) -> None:
+        self._provider = provider
+        self._name = name
+        self._key = key
+
+    async def stream(self, request: ChatRequest) -> AsyncIterator[Delta]:
+        """Yield the answer's deltas; see providers.types.ChatModel."""
+        reply = Reply()
+        began = asyncio.get_running_loop().time()
+        async with (
+            await self._open(request) as response,
+            aclosing(self._deltas(response, reply, began)) as deltas,
+        ):
+            async for delta in deltas:
+                yield delta
+        for delta in reply.end():
+            yield delta
+
+    async def _open(self, request: ChatRequest) -> aiohttp.ClientResponse:
+        options, limits = self._provider.options, self._provider.limits
+        body = body_of(self._name, request, self._provider.vendor.quirk(self._name), options)
+        encoded = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+        try:
+            async with asyncio.timeout(limits.first_token if body["stream"] else limits.whole):
+                return await self._provider.send("POST", "/chat/completions", self._key, encoded)
+        except (aiohttp.ClientError, OSError) as error:
+            raise broken(error, self._key) from error
+
+    async def _deltas(
+        self, response: aiohttp.ClientResponse, reply: Reply, began: float
+    ) -> AsyncGenerator[Delta, None]:
+        if "json" in response.headers.get("Content-Type", ""):
+            for delta in fold_whole(await self._body(response), reply, self._key):
+                yield delta
+            return
+        decoder = SseDecoder()
+        with Watch(response.content, self._provider.limits, began) as watch:
+            chunk = b"begin"
+            while chunk:
+                chunk = await self._read(response, reply)
+                comments = decoder.comments
+                events = decoder.feed(chunk) if chunk else decoder.close()
+                if decoder.comments != comments:
+                    watch.alive()
+                for event in events:
+                    if event.data == "[DONE]":
+                        reply.done()
+                        return
+                    for delta in fold(event.data, reply, self._key):
+                        watch.progress()
+                        yield delta
+                if reply.finish_reason:
+                    watch.finishing()
+
+    async def _read(self, response: aiohttp.ClientResponse, reply: Reply) -> bytes:
+        """The next bytes; after the finish a broken connection is as good as its end."""
+        try:
+            return await response.content.readany()
+        except ProviderError:
+            if not reply.finish_reason:
+                raise
+        except (aiohttp.ClientError, OSError) as error:
+            if not reply.finish_reason:
+                raise ProviderError(ErrorClass.TRUNCATED, redact(repr(error), self._key)) from error
+        return b""
+
+    async def _body(self, response: aiohttp.ClientResponse) -> str:
+        try:
+            async with asyncio.timeout(self._provider.limits.whole):
+                return (await read_bounded(response, LONGEST_BODY)).decode("utf-8", "replace")
+        except TimeoutError as error:
+            raise ProviderError(ErrorClass.TIMEOUT, "no whole answer in time") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise ProviderError(ErrorClass.TRUNCATED, redact(repr(error), self._key)) from error
+
+
+def body_of(name: str, request: ChatRequest, quirk: Quirk, options: dict[str, Any]) -> dict[str, Any]:
+    """The request as JSON, with what the model cannot take left out."""
+    turns = merge_system(request.turns) if quirk.no_system else request.turns
+    stream = bool(options.get("stream", True))
+    body: dict[str, Any] = {
+        "model": name,
+        "messages": [{"role": turn.role, "content": turn.text} for turn in turns],
+        "stream": stream,
+    }
+    if stream and quirk.usage:
+        body["stream_options"] = {"include_usage": True}
+    sampling = request.sampling
+    for field in ("temperature", "top_p", "max_tokens"):
+        value = getattr(sampling, field)
+        if value is not None and field not in quirk.refuses:
+            body[quirk.max_tokens_as if field == "max_tokens" and quirk.max_tokens_as else field] = value
+    body.update(options.get("body") or {})
+    return body
+
+
+def merge_system(turns: tuple[ChatTurn, ...]) -> tuple[ChatTurn, ...]:
+    """System prompts moved into the first question, for models that know no system role."""
+    system = "\n\n".join(turn.text for turn in turns if turn.role == "system")
+    rest = [turn for turn in turns if turn.role != "system"]
+    if not system:
+        return tuple(rest)
+    if rest and rest[0].role == "user":
+        return (ChatTurn("user", f"{system}\n\n{rest[0].text}"), *rest[1:])
+    return (ChatTurn("user", system), *rest)
+
+
+async def read_bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    """A body, at most `limit` bytes of it."""
+    parts, size = [], 0
+    while size < limit and (chunk := await response.content.readany()):
+        parts.append(chunk)
+        size += len(chunk)
+    return b"".join(parts)[:limit]
+
+
+def broken(error: Exception, key: str) -> ProviderError:
+    """The ProviderError for a connection that could not be made, or broke before an answer began."""
+    never = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
+    if isinstance(error, never):
+        error_class = ErrorClass.CONNECT
+    else:
+        error_class = ErrorClass.TIMEOUT if isinstance(error, TimeoutError) else ErrorClass.TRANSIENT
+    return ProviderError(error_class, redact(f"{type(error).__name__}: {error}", key))
+
+
+async def _mark_reused(_client: object, context: Any, _params: object) -> None:
+    context.trace_request_ctx["reused"] = True

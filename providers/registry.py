@@ -1,0 +1,32 @@
+"""From a provider's configuration to its client: wire formats by module path, loaded when first used."""
+
+import importlib
+from collections.abc import Iterable
+from types import ModuleType
+
+from providers.catalog import Vendor, find_vendor
+from providers.types import Provider, ProviderConfig
+
+WIRES = {
+    "openai": "providers.chat.openai_compatible",
+    "anthropic": "providers.chat.anthropic",
+}
+
+
+def open_provider(config: ProviderConfig) -> Provider:
+    """A provider with its HTTP client. Raises UnknownKind, or ValueError without a usable address."""
+    vendor = find_vendor(config.kind)
+    if not (config.base_url or vendor.base_url).startswith(("http://", "https://")):
+        raise ValueError(f"provider {config.id!r} needs a base_url that begins with http:// or https://")
+    provider: Provider = _module(vendor).create(vendor, config)
+    return provider
+
+
+def preload(kinds: Iterable[str]) -> None:
+    """Import what these kinds need, TLS settings too, so that forked processes share it."""
+    for kind in set(kinds):
+        _module(find_vendor(kind))
+
+
+def _module(vendor: Vendor) -> ModuleType:
+    return importlib.import_module(WIRES[vendor.wire])
