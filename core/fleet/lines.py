@@ -92,6 +92,12 @@ class LineSocket:
         if not self._closed:
             self._loop.add_reader(self.sock, self._readable)
 
+    def finish(self) -> None:
+        """Take in what the other end sent before it died, then close."""
+        while not self._closed and self._readable():
+            continue
+        self.close()
+
     def close(self) -> None:
         """Close at once; unsent lines are lost."""
         if self._closed:
@@ -101,19 +107,20 @@ class LineSocket:
         self._loop.remove_writer(self.sock)
         self.sock.close()
 
-    def _readable(self) -> None:
+    def _readable(self) -> bool:
         try:
             data = self.sock.recv(CHUNK)
         except (BlockingIOError, InterruptedError):
-            return
+            return False
         except OSError as error:
             self._fail(str(error))
-            return
+            return False
         if not data:
             self._fail("closed by the other end")
-            return
+            return False
         self._incoming += data
         self._split()
+        return True
 
     def _split(self) -> None:
         while not self._closed and (end := self._incoming.find(b"\n")) >= 0:

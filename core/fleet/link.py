@@ -15,7 +15,7 @@ class LinkClosed(Exception):
 
 
 class Link:
-    """What a channel hears from the orchestrator and tells it. Made inside a running loop.
+    """What a channel hears from the orchestrator and tells it; `open` it inside the running loop.
 
     From the orchestrator: start, wake, secrets, drain, dump. To it: hello, state, beat, event.
     The orchestrator takes `state` and `reason` from a beat too, so that a dropped state message heals.
@@ -26,11 +26,16 @@ class Link:
         self._waiting: deque[dict[str, Any]] = deque()
         self._arrived = asyncio.Event()
         self._closed = ""
-        self._lines = LineSocket(socket.socket(fileno=fd), self._line, self._gone)
+        self._lines: LineSocket | None = None
 
-    def send(self, message: dict[str, Any]) -> bool:
-        """Tell the orchestrator; never blocks, False when it was dropped."""
-        return self._lines.send(message)
+    async def open(self) -> None:
+        """Start to read and write."""
+        self._lines = LineSocket(socket.socket(fileno=self.fd), self._line, self._gone)
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Tell the orchestrator; never blocks: dropped when it does not read or the link is not open."""
+        if self._lines:
+            self._lines.send(message)
 
     async def receive(self) -> dict[str, Any]:
         """The next message; raises LinkClosed when there will be none. Safe to cancel."""
@@ -40,23 +45,23 @@ class Link:
             self._arrived.clear()
             await self._arrived.wait()
         message = self._waiting.popleft()
-        if len(self._waiting) == MOST_WAITING - 1:
+        if self._lines and len(self._waiting) == MOST_WAITING - 1:
             self._lines.resume()
         return message
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Close this end."""
-        self._lines.close()
+        if self._lines:
+            self._lines.close()
         self._gone("closed")
 
     def _line(self, line: bytes) -> None:
         try:
             self._waiting.append(decode(line))
         except BadLine as error:
-            self._lines.close()
             self._gone(str(error))
             return
-        if len(self._waiting) == MOST_WAITING:
+        if self._lines and len(self._waiting) == MOST_WAITING:
             self._lines.pause()
         self._arrived.set()
 

@@ -1,5 +1,6 @@
 """Logs of one component: redacted, capped, in a rotated file, and a ring for the panel."""
 
+import logging
 import re
 import time
 from collections import deque
@@ -11,6 +12,7 @@ from core.fleet.redact import Redactor
 
 LEVELS = re.compile(r"\b(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b")
 RING_LINES = 500
+OWN = ("INFO supervisor:", "WARNING supervisor:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +97,25 @@ class Log:
             self._store(kept)
         return kept
 
+    def clean(self, text: str) -> str:
+        """A text without secrets."""
+        return self._redactor.clean(text)
+
     def tail(self, count: int) -> str:
         """The last lines as one text."""
         return "\n".join(line.text for line in list(self.ring)[-count:])
+
+    def last_error(self) -> str:
+        """The newest line that says what went wrong, for a state's reason."""
+        life: list[LogLine] = []
+        for line in reversed(self.ring):
+            if not line.text.startswith(OWN):
+                life.append(line)
+            elif life:
+                break  # the supervisor's note from when this process started
+        bad = [line.text for line in life if line.level in ("ERROR", "CRITICAL")]
+        texts = bad or [line.text for line in life]
+        return texts[0][:500] if texts else ""
 
     def close(self) -> None:
         """Close the file."""
@@ -133,6 +151,43 @@ class Log:
         except OSError as error:
             self.broken = str(error)  # shown with the component; a full disk must not stop supervision
             self._file.close()
+
+
+class LogBook:
+    """The logs of all components, by name, in one folder."""
+
+    def __init__(self, folder: Path, redactor: Redactor) -> None:
+        self.redactor = redactor
+        self._folder = folder
+        self._logs: dict[str, Log] = {}
+
+    def open(self, name: str) -> Log:
+        """The log of one component; the same one for the same name."""
+        if name not in self._logs:
+            self._logs[name] = Log(self._folder / f"{name}.log", self.redactor)
+        return self._logs[name]
+
+    def find(self, name: str) -> Log | None:
+        """The log of one component, if it has one."""
+        return self._logs.get(name)
+
+    def close(self) -> None:
+        """Close all files; a later line opens its own again."""
+        for log in self._logs.values():
+            log.close()
+
+
+class LogHandler(logging.Handler):
+    """Puts this process's own log records into a log."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__()
+        self._log = log
+        self.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take a record in."""
+        self._log.add(self.format(record).splitlines())
 
 
 def _stamp(at: float) -> str:

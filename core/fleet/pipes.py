@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 
 CHUNK = 64 * 1024
+CHUNKS_LEFT = 32
 LONGEST_PART = 64 * 1024
 FORMAT = "%(levelname)s %(name)s: %(message)s"
 
@@ -61,8 +62,9 @@ class PipeReader:
         """Read what is left, then close."""
         if self._descriptor < 0:
             return
-        while self._readable():
-            continue
+        for _ in range(CHUNKS_LEFT):  # a grandchild may go on writing for ever
+            if not self._readable():
+                break
         self._end()
 
     def _end(self) -> None:
