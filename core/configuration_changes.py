@@ -9,8 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.configs import ChannelConfig
-from core.configuration_errors import Conflict, Invalid, ManagedByFile, NotFound, Problem
-from core.configuration_texts import nearest
+from core.configuration_errors import Conflict, Invalid, ManagedByFile, NotFound, Problem, nearest
 from db import knowledge, operators, routes, settings
 from db.database import Database
 

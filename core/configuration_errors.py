@@ -1,6 +1,7 @@
 """What can be wrong with a change of the configuration; texts are in configuration_texts.py."""
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,7 +62,6 @@ def wrong(key: str, **values: Any) -> PydanticCustomError:
 
 KEYS = {
     "missing": "missing",
-    "extra_forbidden": "unknown_field",
     "string_too_long": "too_long",
     "string_too_short": "empty",
     "too_short": "empty",
@@ -79,9 +79,20 @@ TYPES = {"string": "text", "bool": "boolean", "int": "number", "float": "number"
 LIMITS = ("max_length", "min_length", "ge", "gt", "le", "lt")
 
 
-def problems_of(errors: Sequence[ErrorDetails | dict[str, Any]], skip: int = 0) -> list[Problem]:
-    """Pydantic's errors as problems, without the values that people typed (they may be secrets)."""
-    return [_problem(error, skip) for error in errors]
+def problems_of(
+    errors: Sequence[ErrorDetails | dict[str, Any]], skip: int = 0, known: Iterable[str] = ()
+) -> list[Problem]:
+    """Pydantic's errors as problems, without the values that people typed (they may be secrets).
+
+    The first `skip` parts of a place are left out; `known` are the names that a mistyped one may mean.
+    """
+    return [_problem(error, skip, known) for error in errors]
+
+
+def nearest(given: str, known: Iterable[str]) -> str:
+    """The known name that is most like a mistyped one, or ""."""
+    found = difflib.get_close_matches(given, list(known), n=1, cutoff=0.6)
+    return found[0] if found else ""
 
 
 def place_of(location: Sequence[str | int]) -> str:
@@ -90,11 +101,13 @@ def place_of(location: Sequence[str | int]) -> str:
     return "".join(parts).removeprefix(".")
 
 
-def _problem(error: Any, skip: int) -> Problem:
+def _problem(error: Any, skip: int, known: Iterable[str]) -> Problem:
     kind, context = str(error["type"]), dict(error.get("ctx") or {})
     place = place_of(error["loc"][skip:])
     if kind.startswith("botyard_"):
         return Problem(place, str(context.pop("key")), context)
+    if kind == "extra_forbidden":
+        return Problem(place, "unknown_field", {"near": nearest(place, known)})
     if kind in KEYS:
         values: dict[str, Any] = {}
         for name in LIMITS:

@@ -5,8 +5,7 @@ from typing import Any
 
 from core.configs import NewProvider, ProviderInput
 from core.configuration_changes import PANEL, Changes, changeable, found, key_secret, refuse, refuse_use
-from core.configuration_errors import Conflict, NotFound, Problem
-from core.configuration_texts import nearest
+from core.configuration_errors import Conflict, NotFound, Problem, nearest
 from core.configuration_values import provider_of
 from core.configuration_views import KeyHint, Provider
 from db import providers, routes

@@ -1,8 +1,5 @@
 """What people read when a change of the configuration is refused, in English and Russian."""
 
-import difflib
-from collections.abc import Iterable
-
 from core.configuration_errors import ConfigurationError, Problem
 
 WHAT = {
@@ -81,6 +78,35 @@ TEXTS: dict[str, tuple[str, str]] = {
         "is used by the bot {id} already: one bot, one instance",
         "уже используется ботом {id}: одному боту нужен один экземпляр",
     ),
+    # the fleet file
+    "file_missing": ("There is no such file. Write one: fleet.example.toml shows how.",
+                     "Такого файла нет. Создайте его по образцу fleet.example.toml."),
+    "file_unreadable": ("This file cannot be read: {reason}", "Этот файл не читается: {reason}"),
+    "file_too_big": ("This file is larger than {limit} MB.", "Этот файл больше {limit} МБ."),
+    "file_too_deep": ("This file nests too deep.", "В этом файле слишком глубокая вложенность."),
+    "file_not_utf8": ("must be saved as UTF-8", "файл нужно сохранить в UTF-8"),
+    "toml": ("is not TOML: {reason}", "это не TOML: {reason}"),
+    "section": (
+        "must be a list of tables: write [[{name}]]",
+        "должно быть списком таблиц: напишите [[{name}]]",
+    ),
+    "unknown_section": ("is not a section of a fleet file{near}", "такого раздела в файле парка нет{near}"),
+    "no_variable": ("needs the environment variable {name}, which is not set",
+                    "нужна переменная окружения {name}, а она не задана"),
+    "duplicate": (
+        "is the same as {other}: each must differ",
+        "совпадает с {other}: значения должны отличаться",
+    ),
+    "file_no_such": ("names {what} {id}, which this file does not have{near}",
+                     "указывает на то, чего в этом файле нет: {what} {id}{near}"),
+    "taken_by_panel": ("was made in the panel already: choose another id, or delete it there",
+                       "уже создано в панели: выберите другой id или удалите его там"),
+    "path_missing": ("names a file that does not exist: {path}", "указывает на файл, которого нет: {path}"),
+    "path_unreadable": (
+        "names a file that cannot be read: {reason}",
+        "указывает на файл, который не читается: {reason}",
+    ),
+    "document": ("cannot be used: {en}", "не годится: {ru}"),
     # a whole request
     "invalid": ("Some values are wrong.", "Некоторые значения неверны."),
     "not_found": ("Not found: {what} {id}.", "Не найдено: {what} {id}."),
@@ -126,9 +152,3 @@ def problem_text(problem: Problem, language: str) -> str:
 def error_text(error: ConfigurationError, language: str) -> str:
     """Why a change was refused, as a sentence."""
     return say(error.key, language, **error.values)
-
-
-def nearest(given: str, known: Iterable[str]) -> str:
-    """The known name that is most like a mistyped one, or ""."""
-    found = difflib.get_close_matches(given, list(known), n=1, cutoff=0.6)
-    return found[0] if found else ""

@@ -83,6 +83,11 @@ async def delete_passages_of_faq(conn: AsyncConnection, faq_id: str) -> None:
     await conn.execute(delete(Passage).where(Passage.faq_id == faq_id))
 
 
+async def delete_passages_of_document(conn: AsyncConnection, document_id: str) -> None:
+    """Delete the passages of a document; the document stays and is found no more."""
+    await conn.execute(delete(Passage).where(Passage.document_id == document_id))
+
+
 async def count_passages(
     conn: AsyncConnection, base_ids: Sequence[str], stems: Sequence[str]
 ) -> dict[str, int]:

@@ -1,0 +1,82 @@
+"""What a fleet file may hold: its sections and the fields of their entries."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.configs import (
+    Config,
+    FaqInput,
+    NewBot,
+    NewCharacter,
+    NewProvider,
+    NewRoute,
+    NewWidget,
+)
+from core.configuration_values import ShortText, Slug, Token
+
+
+class BotEntry(NewBot):
+    """A bot; without `enabled`, starting and stopping is left to the panel."""
+
+    token: Token
+    enabled: bool | None = None
+
+
+class WidgetEntry(NewWidget):
+    """A widget; without `enabled`, starting and stopping is left to the panel."""
+
+    enabled: bool | None = None
+
+
+class FaqEntry(FaqInput):
+    """A FAQ entry; without `base` it serves every instance of the file."""
+
+    base: Slug | None = None
+
+
+class DocumentEntry(Config):
+    """A document; its path is relative to the file. Without `base` it serves every instance of the file."""
+
+    path: ShortText
+    base: Slug | None = None
+
+
+SECTIONS: dict[str, type[Config]] = {
+    "providers": NewProvider,
+    "routes": NewRoute,
+    "characters": NewCharacter,
+    "bots": BotEntry,
+    "widgets": WidgetEntry,
+    "faq": FaqEntry,
+    "documents": DocumentEntry,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FiledDocument:
+    """A document of the file; it is read and cut only when its digest is new."""
+
+    base: str
+    path: Path
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """A fleet file without errors. Entries without a base are in the base FLEET_BASE by now, which every
+    instance then has. Positions are those of the file, so that `bots[2]` can be named later."""
+
+    providers: tuple[NewProvider, ...] = ()
+    routes: tuple[NewRoute, ...] = ()
+    characters: tuple[NewCharacter, ...] = ()
+    bots: tuple[BotEntry, ...] = ()
+    widgets: tuple[WidgetEntry, ...] = ()
+    faq: tuple[FaqEntry, ...] = ()
+    documents: tuple[FiledDocument, ...] = ()
+
+    @property
+    def bases(self) -> list[str]:
+        """Every knowledge base that the file names."""
+        named = [base for entry in (*self.bots, *self.widgets) for base in entry.bases]
+        named += [str(entry.base) for entry in self.faq] + [entry.base for entry in self.documents]
+        return list(dict.fromkeys(named))
