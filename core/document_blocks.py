@@ -81,16 +81,17 @@ def text_blocks(text: str, trail: tuple[str, ...] = ()) -> list[Block]:
 
 def _lines(text: str) -> Iterator[tuple[str, bool]]:
     """Lines, and each fenced piece of code as a whole with True."""
-    fence, code = "", list[str]()
+    fence, code, indent = "", list[str](), 0
     for line in text.split("\n"):
         mark = FENCE.match(line)
         if fence:
-            code.append(line)
+            code.append(line[min(indent, len(line) - len(line.lstrip())) :])
             if mark and mark[1].startswith(fence) and not mark[2].strip():
                 yield "\n".join(code), True
                 fence, code = "", []
         elif mark:
             fence, code = mark[1], [line.strip()]
+            indent = len(line) - len(line.lstrip())
         else:
             yield line, False
     if fence:

@@ -28,6 +28,8 @@ _PAGE = re.compile(
     rb"\s*(?:<!--.{0,2000}?-->\s*|<\?xml[^>]{0,200}>\s*)*<(?:!doctype\s+html|html)[\s>]", re.I | re.S
 )
 _TAG = re.compile(r"<(?:/?[a-z][a-z0-9]*[\s/>]|!doctype)", re.I)
+_LETTERS = re.compile(r"[^\W\d_]+")
+_RUSSIAN = re.compile("[а-яё]+", re.I)
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 
 
@@ -115,7 +117,10 @@ def _decoded(data: bytes) -> str | None:
 
 def _unmarked_utf16(data: bytes) -> str | None:
     """UTF-16 without its mark: ASCII spaces and line ends have their zero on one side only."""
-    little, big = data.count(b" \x00") + data.count(b"\n\x00"), data.count(b"\x00 ") + data.count(b"\x00\n")
+    little = data.count(b" \x00") + data.count(b"\n\x00")
+    big = data.count(b"\x00 ") + data.count(b"\x00\n")
+    if not little and not big:
+        return None
     return _strictly(data, "utf-16-le" if little >= big else "utf-16-be")
 
 
@@ -123,9 +128,10 @@ def _single_byte(data: bytes) -> str | None:
     """Windows' Cyrillic where most letters above ASCII would be Russian, else its Western page."""
     text = _strictly(data, "cp1251")
     if text is not None:
-        high = [char for char in text if char > "\x7f" and char.isalpha()]
-        russian = sum("а" <= char <= "я" or char in "ёЁ" for char in high)
-        if high and russian / len(high) > 0.6:
+        # Western words mix letters of ASCII and others, which would be Russian ones in them.
+        words = [word for word in _LETTERS.findall(text) if not word.isascii()]
+        russian = sum(_RUSSIAN.fullmatch(word) is not None for word in words)
+        if words and russian / len(words) > 0.6:
             return text
     return _strictly(data, "cp1252")
 

@@ -8,7 +8,9 @@ from core.document_blocks import Block
 LONGEST = 900
 ENOUGH = 600
 SEPARATOR = " › "
-_SENTENCE_END = re.compile(r"(?<=[.!?…])\s+|\n")
+_SENTENCE_END = re.compile(r"(?<=[.!?…])\s+")
+_ITEM = re.compile(r"\n(?=(?:[-*+•]|\d{1,3}[.)])\s)")
+_TABLE = re.compile(r"[^\n|]*\|[^\n]{0,400}\n[ \t]*[|:-][-|: \t]{2,400}\n")
 
 
 def passages(blocks: Iterable[Block]) -> Iterator[tuple[str, str]]:
@@ -46,17 +48,24 @@ def pieces(text: str, limit: int, *, code: bool = False) -> list[str]:
         body = lines[:-1] if lines and lines[-1].strip() == fence else lines
         room = max(limit - len(first) - len(fence) - 2, 80)
         return [f"{first}\n{piece}\n{fence}" for piece in _packed(body, room, "\n")]
-    return _packed(_sentences(text), limit, "")
+    if table := _TABLE.match(text):
+        rows = text[table.end() :].split("\n")
+        return [table[0] + piece for piece in _packed(rows, max(limit - table.end(), 80), "\n")]
+    return _packed(_units(text, limit), limit, "")
 
 
-def _sentences(text: str) -> list[str]:
-    """Sentences and lines, each with the space that follows it."""
-    found, start = [], 0
-    for end in _SENTENCE_END.finditer(text):
-        found.append(text[start : end.end()])
+def _units(text: str, limit: int) -> Iterator[str]:
+    """List items, and the sentences of those that are too long, each with the space that follows it."""
+    for item in _parted(_ITEM, text):
+        yield from [item] if len(item) <= limit else _parted(_SENTENCE_END, item)
+
+
+def _parted(joint: re.Pattern[str], text: str) -> Iterator[str]:
+    start = 0
+    for end in joint.finditer(text):
+        yield text[start : end.end()]
         start = end.end()
-    found.append(text[start:])
-    return found
+    yield text[start:]
 
 
 def _packed(units: Iterable[str], limit: int, joint: str) -> list[str]:
@@ -78,7 +87,8 @@ def _cut(unit: str, limit: int) -> Iterator[str]:
     """A sentence that is too long by itself, cut at a space if there is one."""
     start = 0
     while len(unit) - start > limit:
-        end = unit.rfind(" ", start + limit // 2, start + limit) + 1 or start + limit
+        middle, most = start + limit // 2, start + limit
+        end = unit.rfind("\n", middle, most) + 1 or unit.rfind(" ", middle, most) + 1 or most
         yield unit[start:end]
         start = end
     yield unit[start:]

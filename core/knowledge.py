@@ -1,6 +1,8 @@
 """The knowledge answerer: a model that answers from FAQ entries and documents, or says that it cannot."""
 
 import math
+import re
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,11 +16,14 @@ from db.passages import MOST_STEMS, count_passages, search
 from providers.errors import ErrorClass, ProviderError
 from providers.types import ChatRequest, Cited, Delta, Finish, Text
 
-THRESHOLD = 0.55  # the weighted share of the question's stems that a passage must hold
+THRESHOLD = 0.6  # the weighted share of the question's stems that a passage must hold
 LONGEST_QUESTION = 2000
 FEWEST = 50  # passages assumed at least: in a tiny base counts say little about rarity
 LIGHT = 0.35  # what a word that fits any question weighs
+PREFERRED = 1.1  # by how much an answer in the question's language, or from the FAQ, ranks higher
 HEADING = 0.25  # what a stem found in the heading adds to a rank, not to the score
+REPEATED = 0.05  # what each of up to four occurrences adds to a rank
+_CYRILLIC = re.compile("[а-яё]", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,8 @@ class KnowledgeModel:
             held = {stem: weight for stem, weight in weights.items() if counts.get(stem)}
             rows = await search(conn, base_ids, held, max(20, limit))
         total = sum(weights.values())
-        ranked = sorted(rows, key=lambda row: (-_rank(row, weights), len(row.text), row.id))
+        russian = _CYRILLIC.search(question) is not None
+        ranked = sorted(rows, key=lambda row: (-_rank(row, weights, russian), len(row.text), row.id))
         return [_found(row, row.weight / total) for row in ranked[:limit]]
 
 
@@ -85,14 +91,24 @@ def _weights(asked: Sequence[str], counts: Mapping[str, int]) -> dict[str, float
     """What each stem of a question weighs: more when it is rare, little when it fits any question."""
     passages = max(counts.get("", 0), FEWEST)
     return {
-        stem: math.log(1 + passages / max(counts.get(stem, 0), 1)) * (LIGHT if stem in LIGHT_STEMS else 1)
+        stem: math.sqrt(math.log(1 + passages / max(counts.get(stem, 0), 1)))
+        * (LIGHT if stem in LIGHT_STEMS else 1)
         for stem in asked
     }
 
 
-def _rank(row: Any, weights: Mapping[str, float]) -> float:
+def _rank(row: Any, weights: Mapping[str, float], russian: bool) -> float:
     heading = set(stems(row.heading))
-    return float(row.weight) + HEADING * sum(weight for stem, weight in weights.items() if stem in heading)
+    titled = HEADING * sum(weight for stem, weight in weights.items() if stem in heading)
+    held = Counter(row.stems.split())
+    repeated = REPEATED * sum(weight * min(held[stem], 4) for stem, weight in weights.items())
+    same_language = russian == (_CYRILLIC.search(row.text) is not None)
+    written = row.faq_id is not None  # somebody wrote this as an answer
+    return (
+        float(row.weight + titled + repeated)
+        * (PREFERRED if same_language else 1)
+        * (PREFERRED if written else 1)
+    )
 
 
 def _found(row: Any, score: float) -> Found:

@@ -4,10 +4,11 @@ from core.stems import stem
 
 _LIGHT = """
 add build change check create explain find happen kind know look make mean show see set start possible stop
-take thing try turn use work good best new help problem question tell type
+take thing try turn use work good best new help problem question tell type put
+write need
 возможно выбрать делать добавить изменить использовать найти начать настроить подключить поменять помощь
 помочь показать понять посмотреть проблема работать работает работают сделать создать узнать установить
-хороший новый вопрос бывает
+хороший новый вопрос бывает поставить написать происходит
 """
 _PLEASANTRIES = """
 afternoon bye cool day evening fine goodbye good great hello hey hi how morning night nice ok okay see sorry
