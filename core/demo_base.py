@@ -37,7 +37,8 @@ FAQS = {
     ),
     "port-ru": (
         "Как изменить порт?",
-        "Задайте `BOTYARD_PORT` в окружении или в файле `.env` (по умолчанию 8002) и запустите Botyard снова.",
+        "Задайте `BOTYARD_PORT` в окружении или в файле `.env` (по умолчанию 8002) "
+        "и запустите Botyard снова.",
     ),
     "secrets": (
         "Where are keys and tokens stored?",

@@ -55,7 +55,8 @@ class KnowledgeModel:
 
     async def stream(self, request: ChatRequest) -> AsyncIterator[Delta]:
         """The best passage, its source, and a Finish."""
-        question = next((turn.text for turn in reversed(request.turns) if turn.role == "user"), "")
+        asked = [turn.text for turn in request.turns if turn.role == "user"]
+        question = asked[-1][:LONGEST_QUESTION] if asked else ""
         found = await self.best(question, request.scope)
         if found is None:
             raise ProviderError(ErrorClass.EMPTY, "no passage answers this")
@@ -67,8 +68,7 @@ class KnowledgeModel:
 
     async def best(self, question: str, base_ids: Sequence[str]) -> Found | None:
         """The passage that answers a question, None when none is good enough."""
-        found = await self.candidates(question, base_ids, 1)
-        return found[0] if found and found[0].sure else None
+        return next((found for found in await self.candidates(question, base_ids, 3) if found.sure), None)
 
     async def candidates(self, question: str, base_ids: Sequence[str], limit: int = 5) -> list[Found]:
         """The passages nearest to a question, best first, with their scores."""
