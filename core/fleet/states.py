@@ -35,3 +35,4 @@ class Timing:
     starts_at_once: int = 16
     start_slot: float = 10.0  # a slow start gives its place to the next one after so long
     fork: float = 10.0  # for the fork server's answer
+    takeover: float = 10.0  # for the locks and the port of an orchestrator that was killed

@@ -38,16 +38,23 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Setup:
-    """What a supervisor is made of. Tests bring their own kinds, entry and times; "" is no web process."""
+class Parts:
+    """What is supervised, and how patiently. Tests bring their own; "" is no web process."""
 
-    settings: Settings
-    database: Database
-    vault: Vault
     kinds: Mapping[str, ChannelKind] = field(default_factory=lambda: KINDS)
     entry: str = "core.process"
     web_module: str = "admin"
     timing: Timing = Timing()
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a supervisor is made of."""
+
+    settings: Settings
+    database: Database
+    vault: Vault
+    parts: Parts = Parts()
 
 
 class Supervisor:
@@ -61,20 +68,21 @@ class Supervisor:
         self.started_at = time.time()
         self.sampler = Sampler()
         self.version = -1
-        self._setup = setup
-        self._timing = setup.timing
+        self._settings = settings
+        self._parts = setup.parts
+        self._timing = setup.parts.timing
         self._secrets = Secrets(setup.vault)
         self.planner = Planner(setup.database, self._secrets)
         self._observed = Observed(setup.database, self.units)
         self._control = ControlServer(settings.run_dir / SOCKET_NAME, Operations(self).by_name())
-        self._forks = Forks(setup.kinds, setup.entry, settings.database_url, setup.timing)
+        self._forks = Forks(self._parts.kinds, self._parts.entry, settings.database_url, self._timing)
         self._wake = asyncio.Event()
         self._woken: set[str | None] = set()
         self._moved = asyncio.Event()
         self._closing = False
         self._strangers: set[int] = set()
         self._reap_at = 0.0
-        self._web = self._make_web() if setup.web_module else None
+        self._web = self._make_web() if self._parts.web_module else None
         self._around = self._surroundings()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -258,7 +266,7 @@ class Supervisor:
         self._start_waiting()
 
     def _surroundings(self) -> Surroundings:
-        settings, setup = self._setup.settings, self._setup
+        settings = self._settings
         forkserver = self._forks.attach(self.logs.open("forkserver"), self._component_changed)
         forkserver.on_lines = self._lines
         start = {
@@ -268,14 +276,14 @@ class Supervisor:
             "log_level": "INFO",
         }
         return Surroundings(
-            setup.kinds, self._forks, settings.run_dir, start, setup.timing,
+            self._parts.kinds, self._forks, settings.run_dir, start, self._timing,
             self.logs.open, self._changed, self.publish,
         )  # fmt: skip
 
     def _make_web(self) -> Web:
         component = Component("web", self.logs.open("web"), self._component_changed)
         component.on_lines = self._lines
-        return Web(component, self._setup.web_module, self._setup.settings)
+        return Web(component, self._parts.web_module, self._settings)
 
     async def _until(self, done: Callable[[], bool], seconds: float) -> None:
         with suppress(TimeoutError):

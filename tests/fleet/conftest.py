@@ -12,7 +12,7 @@ import pytest
 from core.fleet.control import SOCKET_NAME, Control
 from core.fleet.kinds import ChannelKind
 from core.fleet.states import Timing
-from core.fleet.supervisor import Setup, Supervisor, open_logs
+from core.fleet.supervisor import Parts, Setup, Supervisor, open_logs
 from core.fleet.unit import Unit
 from core.secrets import load_vault
 from core.settings import Settings
@@ -31,7 +31,15 @@ KINDS = {
     for name in NAMES
 }  # fmt: skip
 QUICK = Timing(
-    tick=0.05, reconcile=0.3, silent=1.0, dump=0.3, drain=1.0, restart=0.2, backoff_most=0.3, fork=3.0
+    tick=0.05,
+    reconcile=0.3,
+    silent=1.0,
+    dump=0.3,
+    drain=1.0,
+    restart=0.2,
+    backoff_most=0.3,
+    fork=3.0,
+    takeover=3.0,
 )
 
 
@@ -44,7 +52,7 @@ class Yard:
         self.vault = load_vault(settings)
         settings.run_dir.mkdir(parents=True, exist_ok=True)
         self.logs = open_logs(settings)
-        setup = Setup(settings, database, self.vault, KINDS, ENTRY, web_module, QUICK)
+        setup = Setup(settings, database, self.vault, Parts(KINDS, ENTRY, web_module, QUICK))
         self.supervisor = Supervisor(setup, self.logs)
 
     async def add(self, kind: str, slug: str = "one", token: str = "", **values: Any) -> str:

@@ -1,0 +1,11 @@
+"""The real orchestrator over the fake kinds: `python -m tests.fleet.fake_orchestrator`."""
+
+import sys
+
+from core.fleet.command import run
+from core.fleet.supervisor import Parts
+from core.fleet.terminal import Terminal
+from tests.fleet.conftest import ENTRY, KINDS, QUICK
+
+if __name__ == "__main__":
+    sys.exit(run(None, Terminal(language="en"), Parts(KINDS, ENTRY, "tests.fleet.fake_web", QUICK)))
