@@ -43,7 +43,8 @@ SEARCH_DDL: dict[str, tuple[str, ...]] = {
     ),
     # An array and not to_tsvector: PostgreSQL's parser would cut "1e5" or "v2" its own way.
     "postgresql": (
-        "CREATE INDEX passage_fts_stems ON passage USING gin (string_to_array(stems, ' ')) WITH (fastupdate = off)",
+        "CREATE INDEX passage_fts_stems ON passage USING gin (string_to_array(stems, ' ')) "
+        "WITH (fastupdate = off)",
     ),
 }  # fmt: skip
 
