@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Float, Integer, String, delete, select
+from sqlalchemy import Float, Integer, String, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -11,8 +11,9 @@ from db.database import upsert
 
 
 class CooldownRow(Row):
-    """A resting scope. `scope` names it (core/cooldown.py), `until` is UTC epoch seconds,
-    `failures` how often in a row it failed, `trial_until` the lease of the one that tries again."""
+    """A resting scope. `scope` names it (core/cooldown.py), `until` is UTC epoch seconds (0: it failed but
+    does not rest), `failures` how often in a row it failed, `trial_until` the lease of the one that
+    tries again."""
 
     __tablename__ = "cooldown"
 
@@ -41,6 +42,24 @@ async def save_cooldown(conn: AsyncConnection, scope: str, **values: Any) -> Non
     await conn.execute(upsert(conn, CooldownRow, ("scope",), row))
 
 
-async def drop_cooldown(conn: AsyncConnection, scope: str) -> None:
-    """Forget a scope's failures."""
-    await conn.execute(delete(CooldownRow).where(CooldownRow.scope == scope))
+async def take_trial(conn: AsyncConnection, scope: str, moment: float, lease: float) -> bool:
+    """Lease the one trial of a scope whose rest is over; False when another process has it."""
+    taken = await conn.execute(
+        update(CooldownRow)
+        .where(CooldownRow.scope == scope, CooldownRow.until <= moment, CooldownRow.trial_until <= moment)
+        .values(trial_until=moment + lease)
+    )
+    return bool(taken.rowcount)
+
+
+async def end_trial(conn: AsyncConnection, scope: str) -> None:
+    """Give a trial back that came to nothing."""
+    await conn.execute(update(CooldownRow).where(CooldownRow.scope == scope).values(trial_until=0.0))
+
+
+async def drop_cooldown(conn: AsyncConnection, scope: str, before: float | None = None) -> None:
+    """Forget a scope's failures; with `before`, only when the last one was earlier."""
+    query = delete(CooldownRow).where(CooldownRow.scope == scope)
+    if before is not None:
+        query = query.where(CooldownRow.updated_at <= before)
+    await conn.execute(query)

@@ -10,7 +10,9 @@ from providers.retry_after import retry_after
 from providers.vocabulary import BY_CODE, BY_PHRASE, BY_STATUS, LASTING, VAGUE
 
 LONGEST_MESSAGE = 500
-_KEYLIKE = re.compile(r"(?i)\b(?:sk|gsk|xai|csk|pk|key|AIza)[-_]?[A-Za-z0-9_-]{16,}|\bbearer\s+[^\s\"']+")
+_KEYLIKE = re.compile(
+    r"\b(?:sk|gsk|xai|csk|pk)[-_][A-Za-z0-9_*-]{4,}|\bAIza[\w-]{10,}|\bbearer\s+[^\s\"']+", re.IGNORECASE
+)
 _URL_KEY = re.compile(r"(?i)([?&](?:key|api[-_]?key|token)=)[^&\s\"']+")
 
 

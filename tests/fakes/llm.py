@@ -9,8 +9,8 @@
         llm.requests               # list[Seen]: model, key, path, body, at
         await llm.wait_disconnect()  # until a client went away in the middle of an answer
 
-Each request to a model takes the next item of its script; the last one stays. Models without a script answer
-`Healthy()`: a deterministic text (see `answer_text`). `await llm.down()` refuses connections, `await llm.up()`
+Each request to a model takes the next item of its script; the last one stays. Models without one answer
+`Healthy()`: a deterministic text (see `answer_text`). `await llm.down()` refuses connections, `up()`
 listens again on the same port. Faults are in tests/fakes/llm_faults.py.
 
 Run by itself, for demos and benchmarks: python -m tests.fakes.llm --port 9000 [--delay 0.01] [--chunks 64]

@@ -1,0 +1,60 @@
+"""What was tried for one answer, and the error when nothing of it worked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from providers.errors import ErrorClass
+from providers.types import ChatRequest
+
+CANCELLED = "cancelled"
+OK = "ok"
+_WORKED = frozenset({OK, CANCELLED, "timeout", "truncated", "empty", "content"})
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One call of one model. `outcome` is "ok", "cancelled" or an error class ("" while it runs).
+
+    Tokens are what the vendor counted; where it did not, they are guessed (`estimated`) if the model
+    may have worked, else None. `error` is the vendor's text, redacted, for operators; `cooled` names the
+    scope that rests because of it.
+    """
+
+    provider_id: str
+    model: str
+    outcome: str = ""
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    estimated: bool = False
+    first_token_ms: float | None = None
+    total_ms: float = 0.0
+    error: str = ""
+    cooled: str = ""
+
+    def guess(self, request: ChatRequest, received: int) -> None:
+        """Fill in token counts that the vendor did not give; `received` is in characters."""
+        if self.outcome not in _WORKED:
+            return
+        if self.input_tokens is None:
+            self.input_tokens = sum(len(turn.text) for turn in request.turns) // 4
+            self.estimated = True
+        if self.output_tokens is None:
+            self.output_tokens = received // 4
+            self.estimated = True
+
+
+class AllCandidatesFailed(Exception):
+    """No candidate answered. `retry_at` (UTC epoch seconds) is when one may again, None when unknown;
+    `moderated` when a vendor refused the content itself."""
+
+    def __init__(self, attempts: Sequence[Attempt], retry_at: float | None, moderated: bool) -> None:
+        tried = ", ".join(f"{one.provider_id}:{one.model} {one.outcome}" for one in attempts)
+        super().__init__(tried or "no candidate could be tried")
+        self.attempts = list(attempts)
+        self.retry_at = retry_at
+        self.moderated = moderated
+
+
+def moderated(attempts: Sequence[Attempt]) -> bool:
+    """Whether a vendor refused the content."""
+    return any(attempt.outcome == ErrorClass.CONTENT for attempt in attempts)
