@@ -12,6 +12,7 @@ from core.configuration_values import KNOWLEDGE
 from core.demo_base import DEMO, fill_demo_base
 from core.instances import DEFAULT
 from db.database import Database
+from db.knowledge import get_base
 from db.settings import bump_config, get_setting, set_setting
 
 SEEDED = "seeded"
@@ -31,7 +32,8 @@ async def seed(database: Database, seal: Callable[[str, str], Awaitable[str]], b
     if not seeded:
         await _first_rows(Configuration(database, seal, _nobody_to_wake), bot_token)
     async with database.transaction() as conn:
-        if await fill_demo_base(conn, DOCS):
+        wanted = not seeded or await get_base(conn, DEMO) is not None
+        if wanted and await fill_demo_base(conn, DOCS):
             await bump_config(conn)
         if not seeded:
             await set_setting(conn, SEEDED, True)
