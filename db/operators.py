@@ -78,6 +78,16 @@ async def add_operator(conn: AsyncConnection, **values: Any) -> str:
     return str(row["id"])
 
 
+async def all_operators(conn: AsyncConnection) -> list[Any]:
+    """Every operator, oldest first."""
+    return list((await conn.execute(select(Operator.__table__).order_by(Operator.created_at))).all())
+
+
+async def delete_operator(conn: AsyncConnection, operator_id: str) -> None:
+    """Delete an operator with their sign-ins."""
+    await conn.execute(delete(Operator).where(Operator.id == operator_id))
+
+
 async def change_operator(conn: AsyncConnection, operator_id: str, **values: Any) -> None:
     """Change an operator."""
     await conn.execute(update(Operator).where(Operator.id == operator_id).values(**values))

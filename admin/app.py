@@ -1,0 +1,110 @@
+"""The web process's application, put together."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, Response
+from starlette_compress import CompressMiddleware, remove_compress_type
+
+from admin import api, assets, monitoring, pages, widget_routes
+from admin.i18n import language_of
+from admin.live import Live
+from admin.pages.page import bare, sign_in_url
+from admin.security import Forged, SecurityHeaders
+from admin.services import Services
+from admin.sign_in import Forbidden, SignInNeeded, Throttle
+from admin.templating import Templates
+
+logger = logging.getLogger(__name__)
+
+
+def create_app(services: Services) -> FastAPI:
+    """The panel, the APIs, and the way to the widgets."""
+    cache = services.settings.home / "cache"
+    files = assets.Assets(cache / "static")
+    app = FastAPI(title="Botyard", docs_url=None, redoc_url=None, lifespan=_lifespan)
+    app.state.services = services
+    app.state.assets = files
+    app.state.templates = Templates(files, cache / "templates")
+    app.state.live = Live(services.control)
+    app.state.throttle = Throttle()
+    app.include_router(monitoring.router)
+    app.include_router(api.router)
+    app.include_router(assets.router)
+    app.include_router(pages.router)
+    widget_routes.install(app)
+    api.install_errors(app)
+    _install_errors(app)
+    remove_compress_type("text/event-stream")
+    app.add_middleware(CompressMiddleware, zstd_level=3)
+    app.add_middleware(SecurityHeaders)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    live: Live = app.state.live
+    live.start()
+    yield
+    await live.close()
+
+
+def _install_errors(app: FastAPI) -> None:
+    app.add_exception_handler(SignInNeeded, _sign_in_needed)
+    app.add_exception_handler(Forbidden, _forbidden)
+    app.add_exception_handler(Forged, _forged)
+    other = app.exception_handlers.get(HTTPException)
+
+    async def http_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        if other is not None and not _is_page(request):
+            answer: Response = await other(request, error)  # type: ignore[misc]
+            return answer
+        return problem(request, error.status_code)
+
+    app.add_exception_handler(HTTPException, http_error)
+    app.add_exception_handler(Exception, _broken)
+
+
+def problem(request: Request, status: int) -> Response:
+    """A page that says what went wrong."""
+    t = language_of(request)
+    texts = {
+        403: (t("This is not yours to change"), t("Your role allows reading. Ask an owner for more.")),
+        404: (t("There is nothing here"), t("It may have been deleted, or the address is wrong.")),
+        400: (t("The request was refused"), t("It did not come from this page. Load the page again.")),
+    }
+    default = (t("Something went wrong"), t("It is in the log of the web process. Try again."))
+    title, text = texts.get(status, default)
+    if request.headers.get("hx-request"):
+        return HTMLResponse(text, status, headers={"hx-reswap": "none"})
+    return bare(request, "problem.html", status, title=title, text=text)
+
+
+def _is_page(request: Request) -> bool:
+    return not request.url.path.startswith(("/api/", "/v1/", "/w/", "/static/", "/mcp"))
+
+
+async def _sign_in_needed(request: Request, _error: Exception) -> Response:
+    url = sign_in_url(request)
+    if request.headers.get("hx-request"):
+        return Response(status_code=401, headers={"hx-redirect": "/sign-in"})
+    return Response(status_code=303, headers={"location": url})
+
+
+async def _forbidden(request: Request, _error: Exception) -> Response:
+    return problem(request, 403)
+
+
+async def _forged(request: Request, _error: Exception) -> Response:
+    return problem(request, 400)
+
+
+async def _broken(request: Request, error: Exception) -> Response:
+    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    if not _is_page(request) or not hasattr(request.state, "nonce"):
+        return Response("Internal error", 500)
+    return problem(request, 500)

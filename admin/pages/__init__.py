@@ -1,0 +1,23 @@
+"""The panel's pages: one module a room; a new room is a line here and one in page.NAVIGATION."""
+
+from fastapi import APIRouter
+
+from admin.pages import (
+    access,
+    bases,
+    characters,
+    conversations,
+    dashboard,
+    entry,
+    first_steps,
+    instances,
+    logs,
+    palette,
+    providers,
+    routes,
+)
+
+router = APIRouter(include_in_schema=False)
+for _room in (access, bases, characters, conversations, dashboard, entry, first_steps, instances, logs,
+              palette, providers, routes):  # fmt: skip
+    router.include_router(_room.router)

@@ -1,0 +1,124 @@
+"""Conversations: a list, one to read, seen live, and a way to write into it."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from admin.i18n import language_of
+from admin.live import Event, Live, events, json_message, message, partial, stream
+from admin.pages.changes import actor, text_of
+from admin.pages.instances_view import InstanceView, fleet
+from admin.pages.page import back, show, templates_of
+from admin.services import services_of
+from admin.sign_in import Person, may_change, signed_in
+from core.messages import OutboundMessage
+from db.base import new_id
+from db.conversations import add_messages, get_conversation, last_messages, list_conversations
+from db.operators import add_audit
+from db.outbox import add_outbound
+
+router = APIRouter()
+PAGE = 50
+MOST_MESSAGES = 300
+LONGEST = 20_000
+
+
+@router.get("/conversations")
+async def conversations(
+    request: Request, instance: str = "", before: float | None = None, _: Person = Depends(signed_in)
+) -> Response:
+    """Conversations, most recently active first."""
+    instances = (await fleet(request)).instances
+    chosen = next((one.id for one in instances if f"{one.room}/{one.slug}" == instance), None)
+    async with services_of(request).database.reading() as conn:
+        rows = await list_conversations(conn, channel_id=chosen, before=before, limit=PAGE + 1)
+    return await show(
+        request, "conversations.html", "conversations",
+        rows=rows[:PAGE], more=rows[PAGE - 1].updated_at if len(rows) > PAGE else None,
+        instances=instances, by_id={one.id: one for one in instances}, instance=instance if chosen else "",
+    )  # fmt: skip
+
+
+@router.get("/conversations/{conversation_id}")
+async def conversation(
+    request: Request, conversation_id: str, _: Person = Depends(signed_in)
+) -> Response:
+    """One conversation."""
+    row, instance = await _find(request, conversation_id)
+    async with services_of(request).database.reading() as conn:
+        messages = await last_messages(conn, conversation_id, MOST_MESSAGES)
+    return await show(
+        request, "conversation.html", "conversations",
+        row=row, instance=instance, messages=messages, whole=len(messages) >= row.messages,
+    )  # fmt: skip
+
+
+@router.post("/conversations/{conversation_id}")
+async def write(
+    request: Request, conversation_id: str, person: Person = Depends(may_change)
+) -> Response:
+    """Say something in the chat: its own process sends it."""
+    row, instance = await _find(request, conversation_id)
+    text = text_of(await request.form(), "text").replace("\r\n", "\n")[:LONGEST]
+    if row.closed_at is not None or not text:
+        return back(f"/conversations/{conversation_id}")
+    services = services_of(request)
+    message_id = new_id()
+    outbound = OutboundMessage(row.chat_key, text, message_id, plain=True, language=row.language or "en")
+    async with services.database.transaction() as conn:
+        said = {"id": message_id, "role": "assistant", "text": text, "source": "operator"}
+        await add_messages(conn, conversation_id, [{**said, "source_id": person.login, "speaker": person.name}])
+        await add_outbound(conn, row.channel_id, row.chat_key, outbound.to_json(), message_id)
+        await add_audit(conn, actor(person), "conversation.write", conversation_id, instance=instance.slug)
+    await services.control.wake("outbox", row.channel_id)
+    live: Live = request.app.state.live
+    live.publish({"topic": "conversation", "conversation_id": conversation_id, "event": "end"})
+    return back(f"/conversations/{conversation_id}", "sent")
+
+
+@router.get("/events/conversations/{conversation_id}")
+async def watch(request: Request, conversation_id: str, _: Person = Depends(signed_in)) -> Response:
+    """A conversation as it goes on: deltas as they come, then the messages as rows."""
+    row, _instance = await _find(request, conversation_id)
+    return stream(_watched(request, row))
+
+
+async def _watched(request: Request, row: Any) -> AsyncIterator[str]:
+    live: Live = request.app.state.live
+    database = services_of(request).database
+    language = language_of(request).code
+
+    async def messages() -> str:
+        async with database.reading() as conn:
+            rows = await last_messages(conn, row.id, MOST_MESSAGES)
+        html = templates_of(request).fragment(language, "conversation_parts.html", "talk", rows)
+        return message(partial("#talk", html))
+
+    def wants(event: Event) -> bool:
+        if event.get("topic") != "conversation":
+            return False
+        if event.get("conversation_id"):
+            return bool(event["conversation_id"] == row.id)
+        return event.get("channel_id") == row.channel_id and event.get("chat_key") == row.chat_key
+
+    yield await messages()
+    async for event in events(live, wants):
+        if event is None:
+            yield ": ping\n\n"
+        elif event.get("event") == "delta":
+            shown = {name: event.get(name) or "" for name in ("text", "message_id")}
+            yield json_message("delta", {**shown, "restart": bool(event.get("restart"))})
+        else:
+            yield await messages()
+
+
+async def _find(request: Request, conversation_id: str) -> tuple[Any, InstanceView]:
+    async with services_of(request).database.reading() as conn:
+        row = await get_conversation(conn, conversation_id)
+    instances = {one.id: one for one in (await fleet(request)).instances}
+    if row is None or row.channel_id not in instances:
+        raise HTTPException(404)
+    return row, instances[row.channel_id]

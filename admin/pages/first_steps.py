@@ -1,0 +1,72 @@
+"""The first page after set-up: what was found on this machine, a first bot, and the demo."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from admin.i18n import language_of
+from admin.pages.changes import actor, changed, errors_of
+from admin.pages.page import back, show
+from admin.services import Services, services_of
+from admin.sign_in import Person, may_change, signed_in
+from core.configuration_channels import BOT
+from core.fleet.control import ControlError
+from db.channels import all_channels
+from db.providers import all_providers
+from db.settings import get_setting
+
+router = APIRouter()
+OFFERS = "offers"
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """How far a new installation is."""
+
+    offers: list[dict[str, Any]]
+    has_provider: bool
+    has_bot: bool
+
+    @property
+    def done(self) -> bool:
+        """True when there is nothing left to show."""
+        return self.has_provider and self.has_bot
+
+
+async def first_steps(services: Services) -> Steps:
+    """What a new owner still may want to do."""
+    async with services.database.reading() as conn:
+        offers = await get_setting(conn, OFFERS, [])
+        providers = [row.id for row in await all_providers(conn)]
+        bots = await all_channels(conn, BOT)
+    new = [offer for offer in offers if offer.get("id") not in providers]
+    return Steps(new, bool(providers), bool(bots))
+
+
+@router.get("/welcome")
+async def welcome(request: Request, _: Person = Depends(signed_in)) -> Response:
+    """The guided first page."""
+    return await _welcome(request)
+
+
+@router.post("/welcome/offers/{offer_id}")
+async def take_offer(request: Request, offer_id: str, person: Person = Depends(may_change)) -> Response:
+    """Make a provider of something found; the supervisor does it, as only it may read the key."""
+    services = services_of(request)
+    if offer_id not in [offer.get("id") for offer in (await first_steps(services)).offers]:
+        raise HTTPException(404)
+    try:
+        await services.control.request("take_offer", offer=offer_id, actor=actor(person))
+    except ControlError as error:
+        return await _welcome(request, errors_of(error, language_of(request).code, request))
+    changed(request)
+    return back(f"/providers/{offer_id}", "created")
+
+
+async def _welcome(request: Request, errors: dict[str, str] | None = None) -> Response:
+    steps = await first_steps(services_of(request))
+    status = 422 if errors else 200
+    return await show(request, "welcome.html", "dashboard", status, steps=steps, errors=errors or {})

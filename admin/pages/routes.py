@@ -1,0 +1,99 @@
+"""Routes: which models answer, in order, and which of them rest."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request
+from starlette.datastructures import FormData
+from starlette.responses import Response
+
+from admin.pages.changes import Values, configuration_of, many_of, texts_of
+from admin.pages.crud import Crud, add_forms
+from admin.pages.figures import is_about
+from admin.pages.page import show
+from admin.services import services_of
+from admin.sign_in import Person, signed_in
+from core.configs import NewRoute, RouteInput
+from core.configuration_values import provider_of
+from db.base import now
+from db.channels import all_channels
+from db.cooldowns import all_cooldowns
+from providers.catalog import vendors
+
+router = APIRouter()
+NUMBERS = ("temperature", "top_p", "max_tokens", "token_budget")
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Why a candidate rests, and until when (UTC epoch seconds)."""
+
+    error_class: str
+    until: float
+
+
+async def resting(request: Request) -> dict[str, Rest]:
+    """The longest rest of each candidate that any route names."""
+    async with services_of(request).database.reading() as conn:
+        rows = [row for row in await all_cooldowns(conn) if row.until > now()]
+    found: dict[str, Rest] = {}
+    for route in await configuration_of(request).routes.all():
+        for candidate in route.candidates:
+            mine = [row for row in rows if rests(row.scope, candidate)]
+            if mine:
+                longest = max(mine, key=lambda row: float(row.until))
+                found[candidate] = Rest(longest.error_class, longest.until)
+    return found
+
+
+def rests(scope: str, candidate: str) -> bool:
+    """True when a cooldown's scope (core/cooldown.py) holds a candidate back."""
+    provider = provider_of(candidate)
+    if provider is None or not is_about(scope, provider):
+        return False
+    parts = scope.split(":")
+    models = {"key-model": parts[3:], "model": parts[3:], "route": parts[4:]}
+    model = ":".join(models.get(parts[0], []))
+    return not model or model == candidate.partition(":")[2]
+
+
+async def candidates(request: Request) -> Values:
+    """What a route may name: for the suggestions under the fields."""
+    known = vendors()
+    names = ["knowledge"]
+    for row in await configuration_of(request).providers.all():
+        names.append(f"{row.id}:auto")
+        if row.kind in known:
+            names += [f"{row.id}:{model.name}" for model in known[row.kind].models]
+    return {"names": names, "resting": await resting(request)}
+
+
+async def users(request: Request, row: Any) -> Values:
+    """Which instances use a route."""
+    async with services_of(request).database.reading() as conn:
+        channels = await all_channels(conn)
+    return {"users": [one.name or one.slug for one in channels if (one.route_id or "default") == row.id]}
+
+
+def _read(form: FormData) -> Values:
+    numbers = {name: text.replace(",", ".") for name, text in texts_of(form, *NUMBERS).items()}
+    return {**texts_of(form, "name"), **numbers, "candidates": many_of(form, "candidates")}
+
+
+def _fill(row: Any) -> Values:
+    numbers = {name: "" if getattr(row, name) is None else f"{getattr(row, name):g}" for name in NUMBERS[:2]}
+    whole = {name: "" if getattr(row, name) is None else getattr(row, name) for name in NUMBERS[2:]}
+    return {"name": row.name, "candidates": row.candidates, **numbers, **whole}
+
+
+ROUTES = Crud("routes", "route.html", lambda c: c.routes, NewRoute, RouteInput, _read, _fill, candidates, users)
+
+
+@router.get("/routes")
+async def routes(request: Request, _: Person = Depends(signed_in)) -> Response:
+    """All routes."""
+    rows = await configuration_of(request).routes.all()
+    return await show(request, "routes.html", "routes", rows=rows, resting=await resting(request))
+
+
+add_forms(router, ROUTES)

@@ -1,0 +1,93 @@
+"""What protects the panel in the browser: headers, and whether a change was asked for by our own page."""
+
+import hmac
+import ipaddress
+import secrets
+from urllib.parse import urlsplit
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import HTTPConnection, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+CSRF_FIELD = "csrf"
+CSRF_HEADER = "x-csrf"
+PERMISSIONS = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
+
+
+class Forged(Exception):
+    """A change that did not come from our own page."""
+
+
+class SecurityHeaders:
+    """Gives each request a nonce, and each response the headers that cannot hurt anywhere.
+
+    Pages add their own policy (`policy`); widgets and their pages have others.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        scope.setdefault("state", {})["nonce"] = secrets.token_urlsafe(16)
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.setdefault("x-content-type-options", "nosniff")
+                headers.setdefault("referrer-policy", "strict-origin-when-cross-origin")
+                if scope["scheme"] == "https":
+                    headers.setdefault("strict-transport-security", "max-age=31536000")
+            await send(message)
+
+        await self.app(scope, receive, guarded)
+
+
+def page_headers(nonce: str) -> dict[str, str]:
+    """The headers of a page of the panel."""
+    policy = (
+        f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; img-src 'self' data:; "
+        "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+    return {
+        "content-security-policy": policy,
+        "permissions-policy": PERMISSIONS,
+        "referrer-policy": "same-origin",
+        "cross-origin-opener-policy": "same-origin",
+        "x-frame-options": "DENY",
+        "cache-control": "no-store",
+    }
+
+
+def check_origin(request: Request) -> None:
+    """Refuse a change that another site's page asked for."""
+    site = request.headers.get("sec-fetch-site")
+    if site in ("same-origin", "none"):
+        return
+    origin = request.headers.get("origin")
+    if site is None and (origin is None or urlsplit(origin).netloc == request.headers.get("host")):
+        return
+    raise Forged
+
+
+async def check_change(request: Request, token: str) -> None:
+    """Refuse a change without the token that only our own pages know."""
+    check_origin(request)
+    given = request.headers.get(CSRF_HEADER) or str((await request.form()).get(CSRF_FIELD, ""))
+    if not hmac.compare_digest(given.encode(), token.encode()):
+        raise Forged
+
+
+def keeps_secure_cookies(connection: HTTPConnection) -> bool:
+    """True where a browser takes a `__Host-` cookie: over HTTPS and on loopback."""
+    if connection.url.scheme == "https":
+        return True
+    host = connection.url.hostname or ""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
