@@ -107,6 +107,30 @@ TEXTS: dict[str, tuple[str, str]] = {
         "указывает на файл, который не читается: {reason}",
     ),
     "document": ("cannot be used: {en}", "не годится: {ru}"),
+    # over HTTP
+    "unauthorized": (
+        "A valid token is needed: Authorization: Bearer TOKEN.",
+        "Нужен действующий токен: Authorization: Bearer TOKEN.",
+    ),
+    "bad_json": (
+        "The body is not JSON that can be read.",
+        "Тело запроса — не JSON, который можно прочитать.",
+    ),
+    "bad_request": ("The request cannot be understood.", "Запрос не удалось понять."),
+    "body_too_large": (
+        "The body is too large: at most {limit} MB.",
+        "Слишком большой запрос: не больше {limit} МБ.",
+    ),
+    "no_such_address": ("There is nothing at this address.", "По этому адресу ничего нет."),
+    "no_such_method": ("This address does not take {method}.", "Этот адрес не принимает {method}."),
+    "no_supervisor": (
+        "The supervisor does not answer, so nothing was changed. Try again in a moment.",
+        "Супервизор не отвечает, ничего не изменено. Повторите чуть позже.",
+    ),
+    "conversation_closed": (
+        "This conversation is closed: nothing can be said in it.",
+        "Этот разговор закрыт: в нём уже ничего не сказать.",
+    ),
     # a whole request
     "invalid": ("Some values are wrong.", "Некоторые значения неверны."),
     "not_found": ("Not found: {what} {id}.", "Не найдено: {what} {id}."),

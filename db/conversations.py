@@ -2,7 +2,21 @@
 
 from typing import Any
 
-from sqlalchemy import Float, ForeignKey, Index, Integer, String, Text, func, insert, select, text, update
+from sqlalchemy import (
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    and_,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -109,6 +123,20 @@ async def last_messages(conn: AsyncConnection, conversation_id: str, limit: int)
         .order_by(Message.created_at.desc(), Message.id.desc())
         .limit(limit)
     )
+    return list(reversed((await conn.execute(query)).all()))
+
+
+async def messages_before(
+    conn: AsyncConnection, conversation_id: str, before: str | None, limit: int
+) -> list[Any]:
+    """The newest `limit` messages older than the message `before` (without one: of all), oldest first."""
+    query = select(Message.__table__).where(Message.conversation_id == conversation_id)
+    if before is not None:
+        anchor = select(Message.created_at).where(Message.id == before).scalar_subquery()
+        query = query.where(
+            or_(Message.created_at < anchor, and_(Message.created_at == anchor, Message.id < before))
+        )
+    query = query.order_by(Message.created_at.desc(), Message.id.desc()).limit(limit)
     return list(reversed((await conn.execute(query)).all()))
 
 

@@ -1,0 +1,12 @@
+"""The REST API under /api/v1: everything that the panel can do, for programs with a bearer token."""
+
+from fastapi import APIRouter
+
+from admin.api import conversations, fleet, instances, knowledge, providers, routes, tokens
+from admin.api.errors import install_errors
+
+__all__ = ["install_errors", "router"]
+
+router = APIRouter(prefix="/api/v1")
+for part in (fleet, instances, providers, routes, knowledge, conversations, tokens):
+    router.include_router(part.router)
