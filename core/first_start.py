@@ -29,13 +29,13 @@ async def seed(database: Database, seal: Callable[[str, str], Awaitable[str]], b
     """
     async with database.reading() as conn:
         seeded = await get_setting(conn, SEEDED, False)
-    if not seeded:
-        await _first_rows(Configuration(database, seal, _nobody_to_wake), bot_token)
     async with database.transaction() as conn:
         wanted = not seeded or await get_base(conn, DEMO) is not None
         if wanted and await fill_demo_base(conn, DOCS):
             await bump_config(conn)
-        if not seeded:
+    if not seeded:
+        await _first_rows(Configuration(database, seal, _nobody_to_wake), bot_token)
+        async with database.transaction() as conn:
             await set_setting(conn, SEEDED, True)
 
 

@@ -10,7 +10,9 @@ from dotenv import dotenv_values
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
+from core.api_tokens import first_token
 from core.fleet.file import FleetErrors, apply_fleet, check_fleet, parse_fleet
+from core.fleet.first import FIRST_BOT, offer_found, prepare_rows
 from core.fleet.logs import LogBook, LogHandler
 from core.fleet.place import StartFailed, await_port, prepare_folders, raise_file_limit, take_home
 from core.fleet.states import EXIT_CONFIGURATION
@@ -75,6 +77,7 @@ class _Life:
         self._supervisor: Supervisor | None = None
         self._vault: Vault | None = None
         self._reading: asyncio.Task[None] | None = None
+        self._offering: asyncio.Task[None] | None = None
 
     async def live(self) -> int:
         """Start, wait for the end, drain."""
@@ -97,6 +100,7 @@ class _Life:
             reason = self._logs.redactor.clean(str(error).splitlines()[0])
             raise StartFailed(FAILED, self._terminal.text("database", reason=reason)) from error
         finally:
+            await self._end_tasks()
             await self._database.close()
 
     async def _prepare(self) -> Vault:
@@ -109,8 +113,12 @@ class _Life:
             raise StartFailed(EXIT_CONFIGURATION, text) from error
         except BadKey as error:
             raise StartFailed(EXIT_CONFIGURATION, str(error)) from error
+        environ = fleet_environment()
         if self._settings.fleet:
             await self._apply_fleet(self._settings.fleet, self._vault)
+            environ[FIRST_BOT] = ""  # the file names its bots itself
+        await prepare_rows(self._database, self._vault, environ.get(FIRST_BOT, "").strip())
+        self._offering = asyncio.create_task(offer_found(self._database, self._vault, environ))
         return self._vault
 
     async def _apply_fleet(self, path: Path, vault: Vault) -> None:
@@ -127,7 +135,17 @@ class _Life:
         link = await setup_link(self._database, url)
         if link:
             terminal.address("set_up", link, "set_up_note")
+        token = await first_token(self._database, self._settings.admin_token.get_secret_value())
+        if token:
+            self._logs.redactor.learn([token])
+            terminal.address("token", token, "token_note")
         terminal.address("demo", f"{url}/demo")
+
+    async def _end_tasks(self) -> None:
+        tasks = [task for task in (self._reading, self._offering) if task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
