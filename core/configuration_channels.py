@@ -19,7 +19,7 @@ from core.configuration_changes import (
 )
 from core.configuration_errors import Conflict, Problem
 from core.configuration_views import Bot, Instance, Widget
-from core.fleet.kinds import KINDS
+from core.kinds import KINDS
 from db import channels
 from db.base import new_id
 
