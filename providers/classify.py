@@ -55,7 +55,8 @@ def _class_of(status: int | None, body: object, message: str, wait: float | None
     for code in _codes_of(body):
         by_code = BY_CODE.get(code)
         if by_code is not None:
-            return by_words if code in VAGUE and by_words in LASTING and by_words else by_code
+            better = by_words in LASTING or by_code is ErrorClass.TRANSIENT
+            return by_words if by_words is not None and code in VAGUE and better else by_code
     if by_words is not None:
         return by_words
     if status is None:

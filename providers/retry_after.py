@@ -25,7 +25,7 @@ def retry_after(
     if milliseconds is not None:
         return _sane(milliseconds / 1000)
     plain = headers.get("retry-after", "")
-    for seconds in (_moment(plain, moment), _info(body), _reset(headers, moment), _said(message)):
+    for seconds in (_moment(plain, moment), _info(body, moment), _reset(headers, moment), _said(message)):
         if seconds is not None:
             return _sane(seconds)
     return None
@@ -87,22 +87,22 @@ def _reset(headers: Mapping[str, str], now: float) -> float | None:
     return max(waits, default=None)
 
 
-def _info(body: Any, depth: int = 0) -> float | None:
+def _info(body: Any, now: float, depth: int = 0) -> float | None:
     """google.rpc.RetryInfo, or reset headers that an aggregator quotes, anywhere in an error body."""
     if depth > 6:
         return None
     if isinstance(body, list):
-        found = (_info(item, depth + 1) for item in body[:20])
+        found = (_info(item, now, depth + 1) for item in body[:20])
         return next((seconds for seconds in found if seconds is not None), None)
     if not isinstance(body, dict):
         return None
     delay = body.get("retryDelay", body.get("retry_after"))
     if isinstance(delay, str | int | float) and not isinstance(delay, bool):
-        return _moment(str(delay), 0.0)
+        return _moment(str(delay), now)
     quoted = body.get("headers")
     if isinstance(quoted, dict):
         lower = {str(name).lower(): str(value) for name, value in quoted.items()}
-        seconds = retry_after(lower, None, "")
+        seconds = retry_after(lower, None, "", now)
         if seconds is not None:
             return seconds
-    return _info(list(body.values()), depth + 1)
+    return _info(list(body.values()), now, depth + 1)

@@ -162,13 +162,13 @@ def body_of(name: str, request: ChatRequest, quirk: Quirk, options: dict[str, An
     system = "\n\n".join(turn.text for turn in request.turns if turn.role == "system")
     if system:
         body["system"] = _fit(system)
+    extra: dict[str, Any] = {}  # the SDK has no arguments for what newer models refuse
     if sampling.temperature is not None and "temperature" not in quirk.refuses:
-        body["temperature"] = min(sampling.temperature, 1.0)
+        extra["temperature"] = min(sampling.temperature, 1.0)
     if sampling.top_p is not None and "top_p" not in quirk.refuses:
-        body["top_p"] = sampling.top_p
-    if options.get("body"):
-        body["extra_body"] = options["body"]
-    return body
+        extra["top_p"] = sampling.top_p
+    extra.update(options.get("body") or {})
+    return {**body, "extra_body": extra} if extra else body
 
 
 def _fit(text: str) -> str:

@@ -2,12 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 
 import pytest
 
-import db.tables
+from core.candidates import plan_of
 from core.cooldown import Cooldown
 from core.instance import Instance
 from core.route import AllCandidatesFailed, Router, RouteStream
@@ -67,7 +67,9 @@ async def router(rows: Database) -> AsyncIterator[Router]:
     await router.close()
 
 
-def instance(llm: FakeLLM, *candidates: str, keys: tuple[str, ...] = ("sk-first",), **settings: object) -> Instance:
+def instance(
+    llm: FakeLLM, *candidates: str, keys: tuple[str, ...] = ("sk-first",), **settings: object
+) -> Instance:
     """An instance with providers a, b (one server, two accounts), dead (nobody listens) and claude."""
     providers = (
         ProviderConfig("a", "openai-compatible", llm.url, keys, QUICK),
@@ -204,9 +206,9 @@ async def test_a_sole_route_that_fails_once_rests_not(router: Router, llm: FakeL
 
 async def test_cancelling_before_the_first_token_closes_the_upstream(router: Router, llm: FakeLLM) -> None:
     llm.script("slow", FAULTS["hang"])
-    one = instance(llm, "claude:slow")
     for provider in ("a", "claude"):
-        stream = opened(router, instance(llm, f"{provider}:slow"))
+        one = instance(llm, f"{provider}:slow")
+        stream = opened(router, one)
         consuming = asyncio.create_task(anext(stream))
         await _until(lambda: bool(llm.requests))
         consuming.cancel()
@@ -215,15 +217,9 @@ async def test_cancelling_before_the_first_token_closes_the_upstream(router: Rou
         await llm.wait_disconnect(1.0)
         assert [attempt.outcome for attempt in stream.attempts] == ["cancelled"]
         assert stream.attempts[0].estimated
-        llm.requests.clear()
-        llm.disconnects.clear()
-        llm._gone.clear()
-    assert router.cooldown.free_at(s for c in _scopes(one) for s in c) == 0
-
-
-def _scopes(one: Instance) -> list[tuple[str, ...]]:
-    from_plan = __import__("core.candidates", fromlist=["plan_of"]).plan_of(one, REQUEST)
-    return [tuple(candidate.scopes) for candidate in from_plan.candidates]
+        llm.forget()
+        scopes = [scope for candidate in plan_of(one, REQUEST).candidates for scope in candidate.scopes]
+        assert router.cooldown.failed_at(scopes) == 0
 
 
 async def test_closing_from_another_task_in_the_middle(router: Router, llm: FakeLLM) -> None:
@@ -309,7 +305,9 @@ async def test_the_deadline_ends_a_stream_that_goes_on(router: Router, llm: Fake
     await llm.wait_disconnect(1.0)
 
 
-async def test_a_changed_provider_is_opened_anew_and_the_old_one_finishes(router: Router, llm: FakeLLM) -> None:
+async def test_a_changed_provider_is_opened_anew_and_the_old_one_finishes(
+    router: Router, llm: FakeLLM
+) -> None:
     llm.script("slow", Healthy("one two three four", chunks=4, delay=0.05))
     stream = opened(router, instance(llm, "a:slow"))
     first = await anext(stream)
@@ -350,10 +348,7 @@ async def test_a_custom_fault_after_text_restarts(router: Router, llm: FakeLLM) 
     assert shown(deltas) == GOOD
 
 
-async def _until(met: object) -> None:
+async def _until(met: Callable[[], bool]) -> None:
     async with asyncio.timeout(2):
-        while not met():  # type: ignore[operator]
+        while not met():
             await asyncio.sleep(0.01)
-
-
-assert db.tables.METADATA is not None

@@ -103,6 +103,12 @@ class FakeLLM:
         """How many requests a model got."""
         return sum(seen.model == model for seen in self.requests)
 
+    def forget(self) -> None:
+        """Forget the requests and disconnects so far."""
+        self.requests.clear()
+        self.disconnects.clear()
+        self._gone.clear()
+
     async def wait_disconnect(self, timeout: float = 2.0) -> Seen:
         """The first request whose client went away before the end."""
         async with asyncio.timeout(timeout):
@@ -131,13 +137,14 @@ class FakeLLM:
         return web.json_response({"object": "list", "data": [{"id": name} for name in self.models]})
 
     async def _openai(self, request: web.Request) -> web.StreamResponse:
-        key = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        return await self._serve(request, key, OpenAIShape())
+        return await self._serve(request, OpenAIShape())
 
     async def _anthropic(self, request: web.Request) -> web.StreamResponse:
-        return await self._serve(request, request.headers.get("x-api-key", ""), AnthropicShape())
+        return await self._serve(request, AnthropicShape())
 
-    async def _serve(self, request: web.Request, key: str, shape: OpenAIShape) -> web.StreamResponse:
+    async def _serve(self, request: web.Request, shape: OpenAIShape) -> web.StreamResponse:
+        bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        key = bearer or request.headers.get("x-api-key", "")
         body = await request.json()
         seen = Seen(str(body.get("model")), key, request.path, body)
         self.requests.append(seen)
