@@ -17,6 +17,7 @@ Seal = Callable[[str, str], Awaitable[str]]
 Wake = Callable[[], Awaitable[object]]
 
 PANEL, FILE, GONE = "", "file", "file-gone"
+SETUP = "setup"  # made at the first start and not changed since: a fleet file may take it over
 
 
 def channel_secret(channel_id: str) -> str:

@@ -65,13 +65,13 @@ class Routes:
             row = await routes.get_one(conn, routes.Route, route_id)
         return _route(found(row, "route", route_id))
 
-    async def create(self, actor: str, new: NewRoute) -> Route:
+    async def create(self, actor: str, new: NewRoute, managed: str = PANEL) -> Route:
         """Make one. Raises Invalid or Conflict."""
         async with self._changes.begin(actor) as change:
             if await routes.get_one(change.conn, routes.Route, new.id):
                 raise Conflict("taken", what="route", id=new.id)
             await _check_candidates(change.conn, new)
-            values = {**route_values(new.id, new), "managed": PANEL}
+            values = {**route_values(new.id, new), "managed": managed}
             await routes.save_one(change.conn, routes.Route, new.id, **values)
             await change.audit("route.create", new.id)
         return await self.get(new.id)
@@ -113,12 +113,12 @@ class Characters:
             row = await routes.get_one(conn, routes.Character, character_id)
         return _character(found(row, "character", character_id))
 
-    async def create(self, actor: str, new: NewCharacter) -> Character:
+    async def create(self, actor: str, new: NewCharacter, managed: str = PANEL) -> Character:
         """Make one. Raises Conflict."""
         async with self._changes.begin(actor) as change:
             if await routes.get_one(change.conn, routes.Character, new.id):
                 raise Conflict("taken", what="character", id=new.id)
-            values = {**character_values(new.id, new), "managed": PANEL}
+            values = {**character_values(new.id, new), "managed": managed}
             await routes.save_one(change.conn, routes.Character, new.id, **values)
             await change.audit("character.create", new.id)
         return await self.get(new.id)

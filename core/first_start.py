@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from core.configs import NewBot, NewCharacter, NewRoute, NewWidget
 from core.configuration import Configuration, ConfigurationError
+from core.configuration_changes import SETUP
 from core.configuration_values import KNOWLEDGE
 from core.demo_base import DEMO, fill_demo_base
 from core.instances import DEFAULT
@@ -42,10 +43,10 @@ async def seed(database: Database, seal: Callable[[str, str], Awaitable[str]], b
 async def _first_rows(configuration: Configuration, bot_token: str) -> None:
     steps: list[Callable[[], Awaitable[object]]] = [
         lambda: configuration.routes.create(
-            ACTOR, NewRoute(id=DEFAULT, name="Default", candidates=[KNOWLEDGE])
+            ACTOR, NewRoute(id=DEFAULT, name="Default", candidates=[KNOWLEDGE]), SETUP
         ),
         lambda: configuration.characters.create(
-            ACTOR, NewCharacter(id=DEFAULT, name="Assistant", prompt=PROMPT)
+            ACTOR, NewCharacter(id=DEFAULT, name="Assistant", prompt=PROMPT), SETUP
         ),
         lambda: configuration.widgets.create(ACTOR, NewWidget(id=DEMO, name="Demo", bases=[DEMO])),
     ]

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.configuration_changes import Changes, found, key_secret
+from core.configuration_changes import PANEL, SETUP, Changes, found, key_secret
 from core.configuration_providers import key_hint
 from core.instances import DEFAULT
 from db import providers, routes
@@ -72,8 +72,9 @@ async def accept(changes: Changes, actor: str, offer_id: str) -> None:
 
 async def _put_first(conn: AsyncConnection, candidate: str) -> None:
     route = await routes.get_one(conn, routes.Route, DEFAULT)
-    if route is not None and not route.managed and candidate not in route.candidates:
-        await routes.save_one(conn, routes.Route, DEFAULT, candidates=[candidate, *route.candidates])
+    if route is not None and route.managed in (PANEL, SETUP) and candidate not in route.candidates:
+        candidates = [candidate, *route.candidates]
+        await routes.save_one(conn, routes.Route, DEFAULT, candidates=candidates, managed=PANEL)
 
 
 def _offer(find: Find, seal: SealNow) -> dict[str, Any]:

@@ -39,6 +39,7 @@ async def drop_setting(conn: AsyncConnection, key: str) -> None:
 
 async def bump_config(conn: AsyncConnection) -> int:
     """Count the configuration's version up, in the same transaction as a change of it."""
-    version = int(await get_setting(conn, CONFIG_VERSION, 0)) + 1
+    locked = select(Setting.value).where(Setting.key == CONFIG_VERSION).with_for_update()
+    version = int((await conn.execute(locked)).scalar_one_or_none() or 0) + 1
     await set_setting(conn, CONFIG_VERSION, version)
     return version

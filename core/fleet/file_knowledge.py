@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.configuration_changes import FILE, GONE, PANEL
+from core.configuration_changes import FILE, GONE
 from core.configuration_errors import Problem
 from core.documents import BadDocument, ReadDocument, index_faq, read_document, store_document
 from core.fleet.file_entries import FaqEntry, FiledDocument, Fleet
@@ -72,7 +72,7 @@ class FiledKnowledge:
             await self._documents(wanted, await knowledge.documents_of(self._conn, base), documents)
 
     async def _faq(self, entries: Sequence[FaqEntry], rows: Sequence[Any]) -> None:
-        filed = {(row.base_id, row.question): row for row in rows if row.managed != PANEL}
+        filed = {(row.base_id, row.question): row for row in rows if row.managed in (FILE, GONE)}
         begin = now()
         last = 0.0
         for position, entry in enumerate(entries):

@@ -1,5 +1,6 @@
 """The configuration service: every change, every refusal, and what goes with each."""
 
+import asyncio
 from collections.abc import Awaitable
 from typing import Any
 
@@ -283,6 +284,21 @@ async def test_knowledge(configuration: Configuration) -> None:
     await configuration.faqs.delete("ann", faq.id)
     await configuration.bots.delete("ann", "shop")
     await configuration.bases.delete("ann", "docs")
+
+
+async def test_changes_at_the_same_moment_are_all_counted(
+    configuration: Configuration, database: Database
+) -> None:
+    await configuration.characters.create("ann", NewCharacter(id="first"))
+    names = [f"c{number}" for number in range(8)]
+    await asyncio.gather(*(configuration.characters.create("ann", NewCharacter(id=name)) for name in names))
+    async with database.reading() as conn:
+        assert await settings.get_setting(conn, settings.CONFIG_VERSION) == 9
+    results = await asyncio.gather(
+        *(configuration.characters.create("ann", NewCharacter(id="same")) for _ in range(4)),
+        return_exceptions=True,
+    )
+    assert sorted(type(result).__name__ for result in results) == ["Character"] + ["Conflict"] * 3
 
 
 async def test_a_refused_change_changes_nothing(

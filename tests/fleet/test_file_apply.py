@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from core.configs import NewBot, NewProvider, NewRoute
+from core.configuration_changes import SETUP
 from core.fleet.file import Fleet, FleetErrors, apply_fleet, parse_fleet
 from core.instances import load_instance
 from core.secrets import Vault
@@ -236,7 +237,7 @@ async def test_rows_of_the_panel_are_not_taken_over(database: Database, folder: 
 async def test_rows_of_the_set_up_may_be_taken_over(database: Database, folder: Path, vault: Vault) -> None:
     async with database.transaction() as conn:
         await routes.save_one(
-            conn, routes.Route, "default", name="d", candidates=["knowledge"], settings={}, managed="setup"
+            conn, routes.Route, "default", name="d", candidates=["knowledge"], settings={}, managed=SETUP
         )
     await apply_fleet(database, fleet_of(folder), vault)
     assert (await everything(database))["routes"]["default"].candidates == ["main:m", "knowledge"]
