@@ -18,7 +18,7 @@ from core.configuration_changes import (
     refuse,
 )
 from core.configuration_errors import Conflict, Problem
-from core.configuration_views import Bot, Instance, Widget
+from core.configuration_views import Bot, Instance, Widget, managed_of
 from core.kinds import KINDS
 from db import channels
 from db.base import new_id
@@ -237,11 +237,12 @@ class Widgets(Channels[Widget, NewWidget, WidgetConfig]):
 
 
 def _instance(row: Any) -> dict[str, Any]:
-    same = ("name", "enabled", "managed", "state", "state_reason", "state_since", "restarts",
+    same = ("name", "enabled", "state", "state_reason", "state_since", "restarts",
             "created_at", "updated_at")  # fmt: skip
     return {
         **{name: getattr(row, name) for name in same},
         "id": row.slug,
+        "managed": managed_of(row),
         "channel_id": row.id,
         "route": row.route_id,
         "character": row.character_id,

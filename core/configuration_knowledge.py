@@ -6,7 +6,7 @@ from typing import Any
 from core.configs import BaseInput, FaqInput, NewBase
 from core.configuration_changes import PANEL, Changes, changeable, found, refuse_use
 from core.configuration_errors import ConfigurationError, Conflict
-from core.configuration_views import Base, Document, Faq
+from core.configuration_views import Base, Document, Faq, managed_of
 from core.documents import BadDocument, ReadDocument, index_faq, read_document, store_document
 from db import channels, knowledge
 
@@ -159,15 +159,15 @@ async def _read(name: str, data: bytes) -> ReadDocument:
 
 
 def _base(row: Any) -> Base:
-    same = ("id", "name", "faqs", "documents", "managed", "created_at", "updated_at")
-    return Base(**{name: getattr(row, name) for name in same})
+    same = ("id", "name", "faqs", "documents", "created_at", "updated_at")
+    return Base(managed=managed_of(row), **{name: getattr(row, name) for name in same})
 
 
 def _faq(row: Any) -> Faq:
-    same = ("id", "question", "answer", "match", "managed", "created_at", "updated_at")
-    return Faq(base=row.base_id, **{name: getattr(row, name) for name in same})
+    same = ("id", "question", "answer", "match", "created_at", "updated_at")
+    return Faq(base=row.base_id, managed=managed_of(row), **{name: getattr(row, name) for name in same})
 
 
 def _document(row: Any) -> Document:
-    same = ("id", "name", "mime", "size", "digest", "managed", "created_at", "updated_at")
-    return Document(base=row.base_id, **{name: getattr(row, name) for name in same})
+    same = ("id", "name", "mime", "size", "digest", "created_at", "updated_at")
+    return Document(base=row.base_id, managed=managed_of(row), **{name: getattr(row, name) for name in same})

@@ -7,7 +7,7 @@ from core.configs import NewProvider, ProviderInput
 from core.configuration_changes import PANEL, Changes, changeable, found, key_secret, refuse, refuse_use
 from core.configuration_errors import Conflict, NotFound, Problem, nearest
 from core.configuration_values import provider_of
-from core.configuration_views import KeyHint, Provider
+from core.configuration_views import KeyHint, Provider, managed_of
 from db import providers, routes
 from db.base import new_id, now
 from providers.catalog import vendors
@@ -142,7 +142,7 @@ def _view(row: Any, keys: Sequence[Any]) -> Provider:
         base_url=row.base_url,
         enabled=row.enabled,
         keys=[KeyHint(key.id, key.hint, key.created_at) for key in keys],
-        managed=row.managed,
+        managed=managed_of(row),
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

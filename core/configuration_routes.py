@@ -8,7 +8,7 @@ from core.configs import CharacterInput, NewCharacter, NewRoute, RouteInput
 from core.configuration_changes import PANEL, Changes, changeable, found, no_such, refuse, refuse_use
 from core.configuration_errors import Conflict, Problem
 from core.configuration_values import provider_of
-from core.configuration_views import Character, Route
+from core.configuration_views import Character, Route, managed_of
 from db import channels, providers, routes
 
 SETTINGS = ("temperature", "top_p", "max_tokens", "token_budget")
@@ -150,7 +150,7 @@ def _route(row: Any) -> Route:
         name=row.name,
         candidates=list(row.candidates),
         **{name: row.settings.get(name) for name in SETTINGS},
-        managed=row.managed,
+        managed=managed_of(row),
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
@@ -163,7 +163,7 @@ def _character(row: Any) -> Character:
         prompt=row.prompt,
         greeting=row.greeting,
         rating=row.rating,
-        managed=row.managed,
+        managed=managed_of(row),
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

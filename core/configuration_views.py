@@ -1,6 +1,14 @@
 """The configuration as people and programs read it: no secret is in here, only hints at them."""
 
 from dataclasses import dataclass
+from typing import Any
+
+SHOWN = ("file", "file-gone")
+
+
+def managed_of(row: Any) -> str:
+    """Who manages a row, as far as it matters to people: "file", "file-gone", or "" for the panel."""
+    return str(row.managed) if row.managed in SHOWN else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,8 @@
 """Walks the OpenAPI document: every operation says and keeps its security."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -69,6 +71,14 @@ async def test_the_document_is_public_and_names_all_of_the_product(anonymous: ht
     for kind in ("bots/{bot_id}", "widgets/{widget_id}"):
         assert {f"/api/v1/{kind}/{action}" for action in ("start", "stop", "logs")} <= set(paths)
     assert ADMIN not in answer.text
+
+
+def test_every_address_is_documented(app: FastAPI) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+    missing = {path.removeprefix("/api/v1") for path, _, _ in operations(app)} - set(
+        re.findall(r"`(/[^`]*)`", page)
+    )
+    assert not missing
 
 
 @pytest.mark.parametrize("path", ["/api/v1/none", "/api/v1", "/api/v1/bots/a/b/c"])
