@@ -1,10 +1,12 @@
 """The web process's application, put together."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 from starlette_compress import CompressMiddleware, remove_compress_type
@@ -56,17 +58,21 @@ def _install_errors(app: FastAPI) -> None:
     app.add_exception_handler(SignInNeeded, _sign_in_needed)
     app.add_exception_handler(Forbidden, _forbidden)
     app.add_exception_handler(Forged, _forged)
-    other = app.exception_handlers.get(HTTPException)
-
-    async def http_error(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        if other is not None and not _is_page(request):
-            answer: Response = await other(request, error)  # type: ignore[misc]
-            return answer
-        return problem(request, error.status_code)
-
-    app.add_exception_handler(HTTPException, http_error)
+    for kind in (HTTPException, RequestValidationError):
+        app.add_exception_handler(kind, _for_pages(app.exception_handlers.get(kind)))
     app.add_exception_handler(Exception, _broken)
+
+
+def _for_pages(other: Any) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """A page for readers of the panel; everybody else gets what the APIs answer."""
+
+    async def handle(request: Request, error: Exception) -> Response:
+        if other is not None and not _is_page(request):
+            answer: Response = await other(request, error)
+            return answer
+        return problem(request, getattr(error, "status_code", 400))
+
+    return handle
 
 
 def problem(request: Request, status: int) -> Response:
@@ -105,6 +111,8 @@ async def _forged(request: Request, _error: Exception) -> Response:
 
 async def _broken(request: Request, error: Exception) -> Response:
     logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    if request.url.path.startswith("/api/"):
+        return api.broken(request)
     if not _is_page(request) or not hasattr(request.state, "nonce"):
         return Response("Internal error", 500)
     return problem(request, 500)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import brotli
+import brotli  # type: ignore[import-untyped]
 from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import Response
 

@@ -23,7 +23,7 @@ NAMES = {"en": "English", "ru": "Русский"}
 COOKIE = "language"
 
 
-def N_(message: str) -> str:  # noqa: N802 - gettext's own name for "mark, translate later"
+def N_(message: str) -> str:
     """Marks a text for translation where its reader's language is not known yet."""
     return message
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 from starlette.responses import StreamingResponse
@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 Event = dict[str, Any]
 PING_SECONDS = 15.0
 RECONNECT_SECONDS = 1.0
+GATHER_SECONDS = 0.5
 BACKLOG = 500
 HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
@@ -106,9 +107,9 @@ async def events(live: Live, wants: Callable[[Event], bool]) -> AsyncIterator[Ev
 
 
 async def repainted(
-    live: Live, wants: Callable[[Event], bool], paint: Callable[[], Any], *, idle: float = 5.0, pause: float = 0.7
+    live: Live, wants: Callable[[Event], bool], paint: Callable[[], Awaitable[str]], idle: float = 5.0
 ) -> AsyncIterator[str]:
-    """What `paint` makes, again after each event (gathered for `pause` seconds) and after `idle` without one.
+    """What `paint` makes, again after each event (gathered for a moment) and after `idle` without one.
     Only what changed is sent."""
     last = ""
     quiet = 0.0
@@ -125,7 +126,7 @@ async def repainted(
                 if await asyncio.wait_for(queue.get(), idle) is None:
                     return
             quiet += idle
-            await asyncio.sleep(pause)
+            await asyncio.sleep(GATHER_SECONDS)
             while not queue.empty():
                 if queue.get_nowait() is None:
                     return

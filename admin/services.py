@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import cast
 
-from core.fleet.control import Control
 from starlette.requests import HTTPConnection
 
+from core.fleet.control import Control
 from core.settings import Settings
 from db.database import Database
 

@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -162,7 +163,10 @@ async def signed_in(request: Request) -> Person:
     return person
 
 
-async def may_change(request: Request, person: Person = Depends(signed_in)) -> Person:  # noqa: B008
+SignedIn = Annotated[Person, Depends(signed_in)]
+
+
+async def may_change(request: Request, person: SignedIn) -> Person:
     """Dependency of every change: asked for by our own page, and allowed for the role."""
     await check_change(request, person.csrf)
     if not person.may_change:
@@ -170,11 +174,17 @@ async def may_change(request: Request, person: Person = Depends(signed_in)) -> P
     return person
 
 
-async def must_own(person: Person = Depends(may_change)) -> Person:  # noqa: B008
+MayChange = Annotated[Person, Depends(may_change)]
+
+
+async def must_own(person: MayChange) -> Person:
     """Dependency of changes that give out access."""
     if not person.owns:
         raise Forbidden
     return person
+
+
+MustOwn = Annotated[Person, Depends(must_own)]
 
 
 def _takes_secure(request: Request) -> bool:

@@ -76,7 +76,8 @@ def sprite(files: Mapping[str, bytes], icons: list[str]) -> str:
 
 def notice(package: Mapping[str, Any], files: Mapping[str, bytes]) -> str:
     """A package's part of the notices file."""
-    texts = [files[name].decode().strip() for name in sorted(files) if re.fullmatch(r"LICEN[CS]E(\.\w+)?", name)]
+    names = [name for name in sorted(files) if re.fullmatch(r"LICEN[CS]E(\.\w+)?", name)]
+    texts = [files[name].decode().strip() for name in names]
     use = " (development only)" if package.get("development") else ""
     title = f"## {package['name']} {package['version']}{use}\n\nLicence: {package['licence']}\n"
     quoted = "\n\n".join(f"```\n{text}\n```" for text in texts)

@@ -13,12 +13,12 @@ async def messages_by_minute(conn: AsyncConnection, since: float) -> dict[int, i
     """Messages of people by the minute since the epoch; asks only conversations active since then."""
     minute = cast(func.floor(Message.created_at / 60), Integer).label("minute")
     query = (
-        select(minute, func.count().label("count"))
+        select(minute, func.count().label("messages"))
         .join(Conversation, Conversation.id == Message.conversation_id)
         .where(Conversation.updated_at >= since, Message.created_at >= since, Message.role == "user")
         .group_by(minute)
     )
-    return {int(row.minute): int(row.count) for row in await conn.execute(query)}
+    return {int(row.minute): int(row.messages) for row in await conn.execute(query)}
 
 
 async def chats_by_channel(conn: AsyncConnection, since: float) -> dict[str, int]:

@@ -1,9 +1,6 @@
 """Who may come in: people with their roles, API tokens, and the record of what was changed."""
 
-import hashlib
-import secrets
-
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from sqlalchemy.exc import IntegrityError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -13,14 +10,12 @@ from admin.pages.changes import actor, text_of
 from admin.pages.entry import password_errors
 from admin.pages.page import ROLES, back, show
 from admin.services import services_of
-from admin.sign_in import Person, hash_password, must_own, signed_in
+from admin.sign_in import MustOwn, SignedIn, hash_password
+from core.api_tokens import all_tokens, create_token, revoke_token
 from db.operators import (
-    add_api_token,
     add_audit,
     add_operator,
     all_operators,
-    api_tokens,
-    delete_api_token,
     delete_operator,
     recent_audit,
 )
@@ -30,13 +25,13 @@ NEWEST = 200
 
 
 @router.get("/people")
-async def people(request: Request, _: Person = Depends(signed_in)) -> Response:
+async def people(request: Request, _: SignedIn) -> Response:
     """Everybody who may sign in."""
     return await _people(request, {}, {})
 
 
 @router.post("/people")
-async def add_person(request: Request, person: Person = Depends(must_own)) -> Response:
+async def add_person(request: Request, person: MustOwn) -> Response:
     """Give somebody access."""
     form = await request.form()
     login, role = text_of(form, "login")[:120], text_of(form, "role")
@@ -60,7 +55,7 @@ async def add_person(request: Request, person: Person = Depends(must_own)) -> Re
 
 
 @router.post("/people/{operator_id}/delete")
-async def delete_person(request: Request, operator_id: str, person: Person = Depends(must_own)) -> Response:
+async def delete_person(request: Request, operator_id: str, person: MustOwn) -> Response:
     """Take access away; nobody locks themselves out."""
     if operator_id == person.operator_id:
         raise HTTPException(400)
@@ -80,39 +75,32 @@ async def _people(request: Request, values: dict[str, str], errors: dict[str, st
 
 
 @router.get("/tokens")
-async def tokens(request: Request, _: Person = Depends(signed_in)) -> Response:
+async def tokens(request: Request, _: SignedIn) -> Response:
     """Tokens of the APIs, without the tokens themselves."""
     return await _tokens(request)
 
 
 @router.post("/tokens")
-async def add_token(request: Request, person: Person = Depends(must_own)) -> Response:
+async def add_token(request: Request, person: MustOwn) -> Response:
     """Make a token and show it once."""
     name = text_of(await request.form(), "name")[:120]
     t = language_of(request)
     if not name:
         return await _tokens(request, errors={"name": t("Name what it is for.")})
-    token = f"by_{secrets.token_urlsafe(32)}"
-    hashed = hashlib.sha256(token.encode()).hexdigest()
-    async with services_of(request).database.transaction() as conn:
-        await add_api_token(conn, id=hashed, name=name, hint=token[-4:])
-        await add_audit(conn, actor(person), "token.create", name)
+    token, _ = await create_token(services_of(request).database, actor(person), name)
     return await _tokens(request, fresh=token)
 
 
 @router.post("/tokens/{token_id}/delete")
-async def delete_token(request: Request, token_id: str, person: Person = Depends(must_own)) -> Response:
+async def delete_token(request: Request, token_id: str, person: MustOwn) -> Response:
     """Revoke a token."""
-    async with services_of(request).database.transaction() as conn:
-        await delete_api_token(conn, token_id)
-        await add_audit(conn, actor(person), "token.delete", token_id[:8])
+    await revoke_token(services_of(request).database, actor(person), token_id)
     return back("/tokens", "deleted")
 
 
 async def _tokens(request: Request, fresh: str = "", errors: dict[str, str] | None = None) -> Response:
     services = services_of(request)
-    async with services.database.reading() as conn:
-        rows = await api_tokens(conn)
+    rows = await all_tokens(services.database)
     fixed = bool(services.settings.admin_token.get_secret_value())
     return await show(
         request, "tokens.html", "tokens", 422 if errors else 200,
@@ -121,7 +109,7 @@ async def _tokens(request: Request, fresh: str = "", errors: dict[str, str] | No
 
 
 @router.get("/audit")
-async def audit(request: Request, _: Person = Depends(signed_in)) -> Response:
+async def audit(request: Request, _: SignedIn) -> Response:
     """What was changed, by whom and when."""
     async with services_of(request).database.reading() as conn:
         rows = await recent_audit(conn, NEWEST)

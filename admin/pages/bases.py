@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request, UploadFile
+from fastapi import APIRouter, Request, UploadFile
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -11,7 +11,7 @@ from admin.pages.changes import Page, Values, actor, attempt, configuration_of, 
 from admin.pages.crud import Crud, add_forms, row_of
 from admin.pages.page import back, fragment, show
 from admin.services import services_of
-from admin.sign_in import Person, may_change, signed_in
+from admin.sign_in import MayChange, SignedIn
 from core.configs import BaseInput, FaqInput, NewBase
 from core.configuration_errors import NotFound
 from core.faq import FaqBook
@@ -34,14 +34,17 @@ def _fill(row: Any) -> Values:
 async def entries(request: Request, row: Any) -> Values:
     """The entries and documents of a base."""
     configuration = configuration_of(request)
-    return {"faqs": await configuration.faqs.all(row.id), "documents": await configuration.documents.all(row.id)}
+    return {
+        "faqs": await configuration.faqs.all(row.id),
+        "documents": await configuration.documents.all(row.id),
+    }
 
 
 BASES = Crud("bases", "base_form.html", lambda c: c.bases, NewBase, BaseInput, _read, _fill, more=entries)
 
 
 @router.get("/bases")
-async def bases(request: Request, _: Person = Depends(signed_in)) -> Response:
+async def bases(request: Request, _: SignedIn) -> Response:
     """All knowledge bases."""
     rows = await configuration_of(request).bases.all()
     return await show(request, "bases.html", "bases", rows=rows)
@@ -66,7 +69,7 @@ async def _faq_page(request: Request, base_id: str, faq_id: str = "") -> Page:
 
 
 @router.get("/bases/{base_id}/faq/{faq_id}")
-async def faq_form(request: Request, base_id: str, faq_id: str, _: Person = Depends(signed_in)) -> Response:
+async def faq_form(request: Request, base_id: str, faq_id: str, _: SignedIn) -> Response:
     """The form of an entry; "new" for a new one."""
     page = await _faq_page(request, base_id, "" if faq_id == "new" else faq_id)
     context = await page.context(request)
@@ -76,9 +79,7 @@ async def faq_form(request: Request, base_id: str, faq_id: str, _: Person = Depe
 
 
 @router.post("/bases/{base_id}/faq/{faq_id}")
-async def save_faq(
-    request: Request, base_id: str, faq_id: str, person: Person = Depends(may_change)
-) -> Response:
+async def save_faq(request: Request, base_id: str, faq_id: str, person: MayChange) -> Response:
     """Add or change an entry."""
     page = await _faq_page(request, base_id, "" if faq_id == "new" else faq_id)
     form = await request.form()
@@ -98,9 +99,7 @@ async def save_faq(
 
 
 @router.post("/bases/{base_id}/faq/{faq_id}/delete")
-async def delete_faq(
-    request: Request, base_id: str, faq_id: str, person: Person = Depends(may_change)
-) -> Response:
+async def delete_faq(request: Request, base_id: str, faq_id: str, person: MayChange) -> Response:
     """Delete an entry."""
     await _faq_page(request, base_id, faq_id)
 
@@ -112,9 +111,7 @@ async def delete_faq(
 
 
 @router.post("/bases/{base_id}/documents")
-async def upload(
-    request: Request, base_id: str, file: UploadFile, person: Person = Depends(may_change)
-) -> Response:
+async def upload(request: Request, base_id: str, file: UploadFile, person: MayChange) -> Response:
     """Take in a document."""
     page = await _base_page(request, base_id)
     data = await file.read(LARGEST_UPLOAD + 1)
@@ -127,9 +124,7 @@ async def upload(
 
 
 @router.get("/bases/{base_id}/documents/{document_id}")
-async def document(
-    request: Request, base_id: str, document_id: str, _: Person = Depends(signed_in)
-) -> Response:
+async def document(request: Request, base_id: str, document_id: str, _: SignedIn) -> Response:
     """A document's text as it was read."""
     base = await row_of(request, BASES, base_id)
     documents = configuration_of(request).documents
@@ -141,9 +136,7 @@ async def document(
 
 
 @router.post("/bases/{base_id}/documents/{document_id}/delete")
-async def delete_document(
-    request: Request, base_id: str, document_id: str, person: Person = Depends(may_change)
-) -> Response:
+async def delete_document(request: Request, base_id: str, document_id: str, person: MayChange) -> Response:
     """Delete a document."""
 
     async def change() -> Response:
@@ -154,7 +147,7 @@ async def delete_document(
 
 
 @router.post("/bases/{base_id}/ask")
-async def ask(request: Request, base_id: str, _: Person = Depends(may_change)) -> Response:
+async def ask(request: Request, base_id: str, _: MayChange) -> Response:
     """Try a question: which entry or passage would answer it."""
     await row_of(request, BASES, base_id)
     question = text_of(await request.form(), "question")[:LONGEST_QUESTION]
@@ -171,5 +164,3 @@ async def _base_page(request: Request, base_id: str) -> Page:
         return {"row": base, **await entries(request, base)}
 
     return Page("base_form.html", "bases", context)
-
-

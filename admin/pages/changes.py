@@ -107,5 +107,5 @@ def texts_of(form: FormData, *names: str) -> Values:
 
 def many_of(form: FormData, name: str) -> list[str]:
     """A field that is there several times, or one with a value a line."""
-    lines = (line.strip() for value in form.getlist(name) if isinstance(value, str) for line in value.splitlines())
-    return [line for line in lines if line]
+    texts = [value for value in form.getlist(name) if isinstance(value, str)]
+    return [line.strip() for text in texts for line in text.splitlines() if line.strip()]

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from admin.pages.changes import Values, configuration_of, text_of, texts_of
 from admin.pages.crud import Crud, add_forms
 from admin.pages.page import show
-from admin.sign_in import Person, signed_in
+from admin.sign_in import SignedIn
 from core.configs import CharacterInput, NewCharacter
 
 router = APIRouter()
@@ -30,7 +30,7 @@ CHARACTERS = Crud(
 
 
 @router.get("/characters")
-async def characters(request: Request, _: Person = Depends(signed_in)) -> Response:
+async def characters(request: Request, _: SignedIn) -> Response:
     """All characters."""
     rows = await configuration_of(request).characters.all()
     return await show(request, "characters.html", "characters", rows=rows)

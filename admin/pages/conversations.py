@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -13,7 +13,7 @@ from admin.pages.changes import actor, text_of
 from admin.pages.instances_view import InstanceView, fleet
 from admin.pages.page import back, show, templates_of
 from admin.services import services_of
-from admin.sign_in import Person, may_change, signed_in
+from admin.sign_in import MayChange, SignedIn
 from core.messages import OutboundMessage
 from db.base import new_id
 from db.conversations import add_messages, get_conversation, last_messages, list_conversations
@@ -28,7 +28,7 @@ LONGEST = 20_000
 
 @router.get("/conversations")
 async def conversations(
-    request: Request, instance: str = "", before: float | None = None, _: Person = Depends(signed_in)
+    request: Request, _: SignedIn, instance: str = "", before: float | None = None
 ) -> Response:
     """Conversations, most recently active first."""
     instances = (await fleet(request)).instances
@@ -43,9 +43,7 @@ async def conversations(
 
 
 @router.get("/conversations/{conversation_id}")
-async def conversation(
-    request: Request, conversation_id: str, _: Person = Depends(signed_in)
-) -> Response:
+async def conversation(request: Request, conversation_id: str, _: SignedIn) -> Response:
     """One conversation."""
     row, instance = await _find(request, conversation_id)
     async with services_of(request).database.reading() as conn:
@@ -57,9 +55,7 @@ async def conversation(
 
 
 @router.post("/conversations/{conversation_id}")
-async def write(
-    request: Request, conversation_id: str, person: Person = Depends(may_change)
-) -> Response:
+async def write(request: Request, conversation_id: str, person: MayChange) -> Response:
     """Say something in the chat: its own process sends it."""
     row, instance = await _find(request, conversation_id)
     text = text_of(await request.form(), "text").replace("\r\n", "\n")[:LONGEST]
@@ -69,8 +65,9 @@ async def write(
     message_id = new_id()
     outbound = OutboundMessage(row.chat_key, text, message_id, plain=True, language=row.language or "en")
     async with services.database.transaction() as conn:
-        said = {"id": message_id, "role": "assistant", "text": text, "source": "operator"}
-        await add_messages(conn, conversation_id, [{**said, "source_id": person.login, "speaker": person.name}])
+        said = {"id": message_id, "role": "assistant", "text": text, "speaker": person.name,
+                "source": "operator", "source_id": person.login}  # fmt: skip
+        await add_messages(conn, conversation_id, [said])
         await add_outbound(conn, row.channel_id, row.chat_key, outbound.to_json(), message_id)
         await add_audit(conn, actor(person), "conversation.write", conversation_id, instance=instance.slug)
     await services.control.wake("outbox", row.channel_id)
@@ -80,7 +77,7 @@ async def write(
 
 
 @router.get("/events/conversations/{conversation_id}")
-async def watch(request: Request, conversation_id: str, _: Person = Depends(signed_in)) -> Response:
+async def watch(request: Request, conversation_id: str, _: SignedIn) -> Response:
     """A conversation as it goes on: deltas as they come, then the messages as rows."""
     row, _instance = await _find(request, conversation_id)
     return stream(_watched(request, row))
@@ -102,7 +99,7 @@ async def _watched(request: Request, row: Any) -> AsyncIterator[str]:
             return False
         if event.get("conversation_id"):
             return bool(event["conversation_id"] == row.id)
-        return event.get("channel_id") == row.channel_id and event.get("chat_key") == row.chat_key
+        return (event.get("channel_id"), event.get("chat_key")) == (row.channel_id, row.chat_key)
 
     yield await messages()
     async for event in events(live, wants):

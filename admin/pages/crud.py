@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
@@ -20,7 +20,7 @@ from admin.pages.changes import (
     validated,
 )
 from admin.pages.page import back, show
-from admin.sign_in import Person, may_change, signed_in
+from admin.sign_in import MayChange, SignedIn
 from core.configuration import Configuration
 from core.configuration_errors import NotFound
 
@@ -54,12 +54,12 @@ def add_forms(router: APIRouter, crud: Crud) -> None:
     blank = Page(crud.template, crud.room, _context(crud, None))
 
     @router.get(f"/{crud.room}/new")
-    async def new_form(request: Request, _: Person = Depends(signed_in)) -> Response:
+    async def new_form(request: Request, _: SignedIn) -> Response:
         context = await blank.context(request)
         return await show(request, crud.template, crud.room, values={}, errors={}, **context)
 
     @router.post(f"/{crud.room}/new")
-    async def create(request: Request, person: Person = Depends(may_change)) -> Response:
+    async def create(request: Request, person: MayChange) -> Response:
         form = await request.form()
         values = {**crud.read(form), "id": text_of(form, "id").lower()}
 
@@ -75,13 +75,13 @@ def add_forms(router: APIRouter, crud: Crud) -> None:
 
 def _add_one(router: APIRouter, crud: Crud) -> None:
     @router.get(f"/{crud.room}/{{row_id}}")
-    async def form_of(request: Request, row_id: str, _: Person = Depends(signed_in)) -> Response:
+    async def form_of(request: Request, row_id: str, _: SignedIn) -> Response:
         row = await row_of(request, crud, row_id)
         context = await _context(crud, row)(request)
         return await show(request, crud.template, crud.room, values=crud.fill(row), errors={}, **context)
 
     @router.post(f"/{crud.room}/{{row_id}}")
-    async def save(request: Request, row_id: str, person: Person = Depends(may_change)) -> Response:
+    async def save(request: Request, row_id: str, person: MayChange) -> Response:
         form = await request.form()
         row = await row_of(request, crud, row_id)
         page = Page(crud.template, crud.room, _context(crud, row))
@@ -94,7 +94,7 @@ def _add_one(router: APIRouter, crud: Crud) -> None:
         return await attempt(request, page, _shown(form), change)
 
     @router.post(f"/{crud.room}/{{row_id}}/delete")
-    async def delete(request: Request, row_id: str, person: Person = Depends(may_change)) -> Response:
+    async def delete(request: Request, row_id: str, person: MayChange) -> Response:
         row = await row_of(request, crud, row_id)
         page = Page(crud.template, crud.room, _context(crud, row))
 

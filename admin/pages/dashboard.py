@@ -1,6 +1,6 @@
 """The first page: what the fleet does, live."""
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from admin.i18n import language_of
@@ -10,14 +10,14 @@ from admin.pages.first_steps import first_steps
 from admin.pages.instances_view import fleet
 from admin.pages.page import show, templates_of
 from admin.services import services_of
-from admin.sign_in import Person, signed_in
+from admin.sign_in import Person, SignedIn
 
 router = APIRouter()
 TOPICS = ("state", "config", "conversation")
 
 
 @router.get("/")
-async def dashboard(request: Request, _: Person = Depends(signed_in)) -> Response:
+async def dashboard(request: Request, _: SignedIn) -> Response:
     """The dashboard, or the first steps while there is nothing to show."""
     services = services_of(request)
     steps = await first_steps(services)
@@ -32,7 +32,7 @@ async def dashboard(request: Request, _: Person = Depends(signed_in)) -> Respons
 
 
 @router.get("/events/dashboard")
-async def events(request: Request, person: Person = Depends(signed_in)) -> Response:
+async def events(request: Request, person: SignedIn) -> Response:
     """The dashboard's figures, again whenever they change."""
     live: Live = request.app.state.live
 

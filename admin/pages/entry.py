@@ -2,7 +2,7 @@
 
 import math
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
@@ -15,14 +15,13 @@ from admin.services import services_of
 from admin.sign_in import (
     LONGEST_PASSWORD,
     SHORTEST_PASSWORD,
-    Person,
+    SignedIn,
     Throttle,
     check_password,
     end_sign_in,
     find_person,
     hash_password,
     set_cookie,
-    signed_in,
     start_sign_in,
 )
 from core.setup_link import end_setup, is_setup_token
@@ -60,7 +59,9 @@ async def sign_in(request: Request) -> Response:
     keys = f"login:{login.lower()}", f"address:{request.client.host if request.client else ''}"
     t = language_of(request)
     if wait := throttle.wait(*keys):
-        words = t.plural("Too many tries. Wait a second.", "Too many tries. Wait %(num)s seconds.", math.ceil(wait))
+        words = t.plural(
+            "Too many tries. Wait a second.", "Too many tries. Wait %(num)s seconds.", math.ceil(wait)
+        )
         return await _sign_in(request, target, login, words, 429)
     async with services_of(request).database.reading() as conn:
         operator_id = await check_password(conn, login, password)
@@ -77,7 +78,7 @@ async def sign_in(request: Request) -> Response:
 
 
 @router.post("/sign-out")
-async def sign_out(request: Request, person: Person = Depends(signed_in)) -> Response:
+async def sign_out(request: Request, person: SignedIn) -> Response:
     """Sign out."""
     await check_change(request, person.csrf)
     response = back("/sign-in")

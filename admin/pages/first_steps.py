@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -11,15 +11,16 @@ from admin.i18n import language_of
 from admin.pages.changes import actor, changed, errors_of
 from admin.pages.page import back, show
 from admin.services import Services, services_of
-from admin.sign_in import Person, may_change, signed_in
+from admin.sign_in import MayChange, SignedIn
+from core.configuration_changes import Changes
 from core.configuration_channels import BOT
+from core.configuration_errors import ConfigurationError, NotFound
 from core.fleet.control import ControlError
+from core.offers import accept, open_offers
 from db.channels import all_channels
 from db.providers import all_providers
-from db.settings import get_setting
 
 router = APIRouter()
-OFFERS = "offers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,28 +40,28 @@ class Steps:
 async def first_steps(services: Services) -> Steps:
     """What a new owner still may want to do."""
     async with services.database.reading() as conn:
-        offers = await get_setting(conn, OFFERS, [])
-        providers = [row.id for row in await all_providers(conn)]
+        offers = await open_offers(conn)
+        providers = await all_providers(conn)
         bots = await all_channels(conn, BOT)
-    new = [offer for offer in offers if offer.get("id") not in providers]
-    return Steps(new, bool(providers), bool(bots))
+    return Steps(offers, bool(providers), bool(bots))
 
 
 @router.get("/welcome")
-async def welcome(request: Request, _: Person = Depends(signed_in)) -> Response:
+async def welcome(request: Request, _: SignedIn) -> Response:
     """The guided first page."""
     return await _welcome(request)
 
 
 @router.post("/welcome/offers/{offer_id}")
-async def take_offer(request: Request, offer_id: str, person: Person = Depends(may_change)) -> Response:
-    """Make a provider of something found; the supervisor does it, as only it may read the key."""
+async def take_offer(request: Request, offer_id: str, person: MayChange) -> Response:
+    """Make a provider of something found."""
     services = services_of(request)
-    if offer_id not in [offer.get("id") for offer in (await first_steps(services)).offers]:
-        raise HTTPException(404)
     try:
-        await services.control.request("take_offer", offer=offer_id, actor=actor(person))
-    except ControlError as error:
+        changes = Changes(services.database, services.control.seal, services.control.wake)
+        await accept(changes, actor(person), offer_id)
+    except NotFound as error:
+        raise HTTPException(404) from error
+    except (ConfigurationError, ControlError) as error:
         return await _welcome(request, errors_of(error, language_of(request).code, request))
     changed(request)
     return back(f"/providers/{offer_id}", "created")

@@ -4,7 +4,7 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -16,7 +16,7 @@ from admin.pages.crud import Crud, add_forms
 from admin.pages.instances_view import InstanceView, fleet
 from admin.pages.page import DONE, back, show, templates_of
 from admin.services import services_of
-from admin.sign_in import Person, may_change, signed_in
+from admin.sign_in import MayChange, SignedIn
 from core.configs import BotConfig, NewBot, NewWidget, WidgetConfig
 from core.configuration_errors import ConfigurationError, NotFound
 from core.fleet.control import ControlError
@@ -80,7 +80,7 @@ WIDGETS = Crud(
 
 def _add_list(crud: Crud) -> None:
     @router.get(f"/{crud.room}")
-    async def instances(request: Request, _: Person = Depends(signed_in)) -> Response:
+    async def instances(request: Request, _: SignedIn) -> Response:
         now = await fleet(request)
         return await show(request, f"{crud.room}.html", crud.room, instances=now.of(crud.room), fleet=now)
 
@@ -90,7 +90,7 @@ def _add_list(crud: Crud) -> None:
 
 def _add_action(crud: Crud, action: str) -> None:
     @router.post(f"/{crud.room}/{{slug}}/{action}")
-    async def act(request: Request, slug: str, person: Person = Depends(may_change)) -> Response:
+    async def act(request: Request, slug: str, person: MayChange) -> Response:
         channels = crud.entity(configuration_of(request))
         try:
             if action == "restart":
@@ -122,7 +122,7 @@ for _crud in (BOTS, WIDGETS):
 
 
 @router.get("/events/instances/{room}")
-async def list_events(request: Request, room: str, person: Person = Depends(signed_in)) -> Response:
+async def list_events(request: Request, room: str, person: SignedIn) -> Response:
     """The rows of a list, again whenever they change."""
     if room not in ROOMS:
         raise HTTPException(404)
@@ -136,7 +136,7 @@ async def list_events(request: Request, room: str, person: Person = Depends(sign
 
 
 @router.get("/events/instance/{channel_id}")
-async def one_events(request: Request, channel_id: str, person: Person = Depends(signed_in)) -> Response:
+async def one_events(request: Request, channel_id: str, person: SignedIn) -> Response:
     """One instance's state, again whenever it changes."""
     await one(request, channel_id)
 
@@ -162,5 +162,3 @@ def _repainted(request: Request, paint: Callable[[], Awaitable[str]]) -> Respons
 
 def _wanted(event: Event) -> bool:
     return event.get("topic") in TOPICS
-
-

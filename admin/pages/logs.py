@@ -3,14 +3,14 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from admin.live import Event, Live, events, json_message, stream
 from admin.pages.instances_view import Fleet, fleet, snapshot
 from admin.pages.page import show
 from admin.services import Services, services_of
-from admin.sign_in import Person, signed_in
+from admin.sign_in import SignedIn
 from core.fleet.control import ControlError
 
 router = APIRouter()
@@ -20,7 +20,7 @@ COMPONENTS = ("orchestrator", "web", "forkserver")
 
 
 @router.get("/logs")
-async def logs(request: Request, of: str = "orchestrator", _: Person = Depends(signed_in)) -> Response:
+async def logs(request: Request, _: SignedIn, of: str = "orchestrator") -> Response:
     """The page; its lines come by the stream."""
     now = await fleet(request)
     seen = await snapshot(services_of(request))
@@ -33,7 +33,7 @@ async def logs(request: Request, of: str = "orchestrator", _: Person = Depends(s
 
 
 @router.get("/events/logs/{source}")
-async def tail(request: Request, source: str, _: Person = Depends(signed_in)) -> Response:
+async def tail(request: Request, source: str, _: SignedIn) -> Response:
     """The newest lines, then each new one; a reader who comes back goes on after the last."""
     last = request.headers.get("last-event-id", "")
     live: Live = request.app.state.live

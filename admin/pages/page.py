@@ -90,7 +90,9 @@ def templates_of(request: Request) -> Templates:
     return found
 
 
-async def show(request: Request, template: str, room: str = "", status: int = 200, **context: Any) -> Response:
+async def show(
+    request: Request, template: str, room: str = "", status: int = 200, **context: Any
+) -> Response:
     """A page of the panel for whoever is signed in."""
     person: Person = request.state.person
     language = language_of(request)

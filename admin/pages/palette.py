@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from admin.i18n import language_of
 from admin.pages.changes import configuration_of
 from admin.pages.instances_view import fleet
 from admin.pages.page import NAVIGATION, fragment
-from admin.sign_in import Person, signed_in
+from admin.sign_in import SignedIn
 
 router = APIRouter()
 MOST = 12
@@ -26,7 +26,7 @@ class Hit:
 
 
 @router.get("/palette")
-async def palette(request: Request, q: str = "", _: Person = Depends(signed_in)) -> Response:
+async def palette(request: Request, _: SignedIn, q: str = "") -> Response:
     """What fits the letters, rooms first."""
     t = language_of(request)
     hits = [

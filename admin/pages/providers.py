@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
@@ -14,7 +14,7 @@ from admin.pages.crud import Crud, add_forms, row_of
 from admin.pages.figures import figures_of, midnight
 from admin.pages.page import back, fragment, show
 from admin.services import services_of
-from admin.sign_in import Person, may_change, signed_in
+from admin.sign_in import MayChange, SignedIn
 from core.configs import NewProvider, ProviderInput
 from core.fleet.control import ControlError
 from providers.catalog import vendors
@@ -60,12 +60,20 @@ def _fill(row: Any) -> Values:
 
 
 PROVIDERS = Crud(
-    "providers", "provider.html", lambda c: c.providers, NewProvider, ProviderInput, _read, _fill, catalogue, health
+    "providers",
+    "provider.html",
+    lambda c: c.providers,
+    NewProvider,
+    ProviderInput,
+    _read,
+    _fill,
+    catalogue,
+    health,
 )
 
 
 @router.get("/providers")
-async def providers(request: Request, _: Person = Depends(signed_in)) -> Response:
+async def providers(request: Request, _: SignedIn) -> Response:
     """All providers with their health."""
     rows = await configuration_of(request).providers.all()
     figures = await figures_of(services_of(request), midnight(request))
@@ -78,23 +86,21 @@ add_forms(router, PROVIDERS)
 
 
 @router.post("/providers/{provider_id}/keys")
-async def add_key(request: Request, provider_id: str, person: Person = Depends(may_change)) -> Response:
+async def add_key(request: Request, provider_id: str, person: MayChange) -> Response:
     """Append a key."""
     row = await row_of(request, PROVIDERS, provider_id)
     key = text_of(await request.form(), "key")
 
     async def change() -> Response:
-        config = validated(ProviderInput, {"kind": row.kind, "keys": [key]})
-        await configuration_of(request).providers.add_key(actor(person), provider_id, (config.keys or [""])[0])
+        given = validated(ProviderInput, {"kind": row.kind, "keys": [key]}).keys or []
+        await configuration_of(request).providers.add_key(actor(person), provider_id, given[0])
         return back(f"/providers/{provider_id}", "saved")
 
     return await attempt(request, await _page(request, row), PROVIDERS.fill(row), change)
 
 
 @router.post("/providers/{provider_id}/keys/{key_id}/delete")
-async def delete_key(
-    request: Request, provider_id: str, key_id: str, person: Person = Depends(may_change)
-) -> Response:
+async def delete_key(request: Request, provider_id: str, key_id: str, person: MayChange) -> Response:
     """Remove a key."""
     row = await row_of(request, PROVIDERS, provider_id)
 
@@ -106,7 +112,7 @@ async def delete_key(
 
 
 @router.post("/providers/{provider_id}/test")
-async def test(request: Request, provider_id: str, _: Person = Depends(may_change)) -> Response:
+async def test(request: Request, provider_id: str, _: MayChange) -> Response:
     """Ask the provider for its models, as the *Test* button does."""
     row = await row_of(request, PROVIDERS, provider_id)
     t = language_of(request)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
@@ -12,7 +12,7 @@ from admin.pages.crud import Crud, add_forms
 from admin.pages.figures import is_about
 from admin.pages.page import show
 from admin.services import services_of
-from admin.sign_in import Person, signed_in
+from admin.sign_in import SignedIn
 from core.configs import NewRoute, RouteInput
 from core.configuration_values import provider_of
 from db.base import now
@@ -86,11 +86,13 @@ def _fill(row: Any) -> Values:
     return {"name": row.name, "candidates": row.candidates, **numbers, **whole}
 
 
-ROUTES = Crud("routes", "route.html", lambda c: c.routes, NewRoute, RouteInput, _read, _fill, candidates, users)
+ROUTES = Crud(
+    "routes", "route.html", lambda c: c.routes, NewRoute, RouteInput, _read, _fill, candidates, users
+)
 
 
 @router.get("/routes")
-async def routes(request: Request, _: Person = Depends(signed_in)) -> Response:
+async def routes(request: Request, _: SignedIn) -> Response:
     """All routes."""
     rows = await configuration_of(request).routes.all()
     return await show(request, "routes.html", "routes", rows=rows, resting=await resting(request))

@@ -35,7 +35,7 @@ class Orchestrator:
         self.lines: list[dict[str, Any]] = []
         self.keys: dict[str, list[str]] = {}
         self.asked: list[tuple[str, dict[str, Any]]] = []
-        names = ("wake", "seal", "snapshot", "logs", "provider_keys", "restart", "take_offer")
+        names = ("wake", "seal", "snapshot", "logs", "provider_keys", "restart")
         self.server = ControlServer(path, {name: self._operation(name) for name in names})
 
     def _operation(self, name: str) -> Any:
@@ -77,7 +77,11 @@ class Orchestrator:
                      "loop_lag_ms": 0.4}
             for place, row in enumerate(rows) if row.enabled
         }  # fmt: skip
-        return {"started_at": 0, "channels": seen, "components": {"orchestrator": {}, "web": {}, "forkserver": {}}}
+        return {
+            "started_at": 0,
+            "channels": seen,
+            "components": {"orchestrator": {}, "web": {}, "forkserver": {}},
+        }
 
     async def logs(self, args: dict[str, Any]) -> dict[str, Any]:
         return {"lines": [line for line in self.lines if line["id"] > args["after"]]}
@@ -89,9 +93,6 @@ class Orchestrator:
         async with self.database.transaction() as conn:
             await observe_channel(conn, args["channel_id"], state="READY", state_reason="")
         self.server.publish({"topic": "state", "channel_id": args["channel_id"], "state": "READY"})
-        return {}
-
-    async def take_offer(self, args: dict[str, Any]) -> dict[str, Any]:
         return {}
 
 
@@ -138,7 +139,9 @@ async def running_panel(folder: Path, sqlite_template: Path) -> AsyncIterator[Pa
     orchestrator.server.open()
     control = await Control.connect(settings.run_dir / "control.sock")
     app = create_app(Services(settings, database, control))
-    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, ws="none", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=port, log_config=None, ws="none", timeout_graceful_shutdown=1
+    )
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     task = asyncio.create_task(server.serve())

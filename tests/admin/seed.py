@@ -16,10 +16,10 @@ from core.configs import (
     NewWidget,
 )
 from core.configuration import Configuration
+from core.offers import Find, offer
 from db.channels import all_channels
 from db.conversations import add_conversation, add_messages
 from db.cooldowns import save_cooldown
-from db.settings import set_setting
 from db.usage import add_usage
 from tests.admin.panel import Panel
 
@@ -44,7 +44,7 @@ async def fill(panel: Panel) -> Configuration:
     configuration = Configuration(panel.database, seal, panel.orchestrator.reconcile)
     await _answers(configuration)
     for number, (slug, name) in enumerate(BOTS):
-        await configuration.bots.create("ann", NewBot(id=slug, name=name, token=token(number), bases=["shop"]))
+        await configuration.bots.create("ann", NewBot(id=slug, name=name, token=token(number)))
     for slug, name, origin in WIDGETS:
         await configuration.widgets.create("ann", NewWidget(id=slug, name=name, origins=[origin]))
     await configuration.bots.stop("ann", "news")
@@ -55,14 +55,20 @@ async def fill(panel: Panel) -> Configuration:
 
 async def _answers(configuration: Configuration) -> None:
     key = "sk-test-0123456789abcdef"
-    await configuration.providers.create("ann", NewProvider(id="openai", kind="openai", name="OpenAI", keys=[key]))
+    await configuration.providers.create(
+        "ann", NewProvider(id="openai", kind="openai", name="OpenAI", keys=[key])
+    )
     await configuration.providers.create("ann", NewProvider(id="groq", kind="groq", name="Groq", keys=[key]))
     local = NewProvider(id="ollama", kind="ollama", name="Ollama", base_url="http://127.0.0.1:11434/v1")
     await configuration.providers.create("ann", local)
     candidates = ["openai:gpt-4o-mini", "groq:auto", "ollama:auto", "knowledge"]
     await configuration.routes.create("ann", NewRoute(id="default", name="Default", candidates=candidates))
-    await configuration.routes.create("ann", NewRoute(id="local", name="Local only", candidates=["ollama:auto"]))
-    luna = CharacterInput(name="Luna", prompt="You are Luna, a curious companion who asks back.", greeting="Hi!")
+    await configuration.routes.create(
+        "ann", NewRoute(id="local", name="Local only", candidates=["ollama:auto"])
+    )
+    luna = CharacterInput(
+        name="Luna", prompt="You are Luna, a curious companion who asks back.", greeting="Hi!"
+    )
     await configuration.characters.create("ann", NewCharacter(id="luna", **luna.model_dump()))
     await configuration.bases.create("ann", NewBase(id="shop", name="Shop"))
     for question, answer, match in (
@@ -70,7 +76,9 @@ async def _answers(configuration: Configuration) -> None:
         ("return*", "Within 30 days, with the form in your parcel.", "wildcard"),
         ("^(hi|hello)$", "Hello! How can I help?", "regex"),
     ):
-        await configuration.faqs.create("ann", "shop", FaqInput(question=question, answer=answer, match=match))
+        await configuration.faqs.create(
+            "ann", "shop", FaqInput(question=question, answer=answer, match=match)
+        )
     text = b"# Opening hours\n\nThe warehouse in Basel is open from nine to five, Monday to Friday.\n"
     await configuration.documents.add("ann", "shop", "hours.md", text)
 
@@ -83,13 +91,16 @@ async def _talks(panel: Panel) -> None:
         for number in range(24):
             channel = channels[number % len(channels)]
             title = chance.choice(("Anna K.", "Jonas", "Мария", "Visitor", "Lee"))
-            conversation = await add_conversation(conn, channel_id=channel.id, chat_key=str(5000 + number), title=title)
+            conversation = await add_conversation(
+                conn, channel_id=channel.id, chat_key=str(5000 + number), title=title
+            )
             await add_messages(conn, conversation, list(_messages(chance, now, number)))
         await add_usage(conn, list(_usage(chance, now)))
         await save_cooldown(conn, "key:groq:0", error_class="quota", until=now + 900, failures=1)
-        offer = {"id": "lmstudio", "kind": "lmstudio", "label": "LM Studio", "base_url": "http://127.0.0.1:1234/v1",
-                 "has_key": False, "models": ["qwen3-14b"]}  # fmt: skip
-        await set_setting(conn, "offers", [offer])
+        found = Find(
+            "studio", "openai-compatible", "LM Studio", "http://127.0.0.1:1234/v1", models=("qwen3-14b",)
+        )
+        await offer(conn, [found], lambda text, aad: text)
 
 
 def _messages(chance: random.Random, now: float, number: int) -> Any:
@@ -97,14 +108,14 @@ def _messages(chance: random.Random, now: float, number: int) -> Any:
     for place, minute in enumerate(minutes):
         role, text = TALK[place % len(TALK)]
         source = {} if role == "user" else {"source": "model", "source_id": "openai:gpt-4o-mini"}
-        yield {"id": f"{number:03d}-{place:03d}", "role": role, "text": text, "created_at": now - 7100 + minute * 60,
-               **source}  # fmt: skip
+        yield {"id": f"{number:03d}-{place:03d}", "role": role, "text": text, "status": "final",
+               "created_at": now - 7100 + minute * 60, **source}  # fmt: skip
 
 
 def _usage(chance: random.Random, now: float) -> Any:
     for number in range(420):
         provider = chance.choices(("openai", "groq", "ollama"), (6, 3, 1))[0]
         bad = provider == "groq" and chance.random() < 0.2
-        wave = 0.5 + 0.4 * math.sin(number / 40)
-        yield {"provider_id": provider, "model": "m", "outcome": "quota" if bad else "ok", "total_ms": 900.0,
-               "first_token_ms": 300 + 500 * chance.random() * wave, "created_at": now - 7000 + number * 16}  # fmt: skip
+        wave = 300 + 500 * chance.random() * (0.5 + 0.4 * math.sin(number / 40))
+        times = {"first_token_ms": wave, "total_ms": 900.0, "created_at": now - 7000 + number * 16}
+        yield {"provider_id": provider, "model": "m", "outcome": "quota" if bad else "ok", **times}

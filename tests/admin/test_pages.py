@@ -4,9 +4,12 @@ import pytest
 
 from tests.admin.panel import Panel
 
-ROOMS = ("/", "/welcome", "/conversations", "/logs", "/audit", "/bots", "/bots/new", "/widgets", "/widgets/new",
-         "/providers", "/providers/new", "/routes", "/routes/new", "/characters", "/characters/new", "/bases",
-         "/bases/new", "/people", "/tokens", "/palette", "/palette?q=b")  # fmt: skip
+ROOMS = [
+    "/", "/welcome", "/conversations", "/logs", "/audit", "/people", "/tokens",
+    *(f"/{room}{form}" for room in ("bots", "widgets", "providers", "routes", "characters", "bases")
+      for form in ("", "/new")),
+    "/palette", "/palette?q=b",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])
