@@ -131,6 +131,9 @@ class Panel:
 async def running_panel(folder: Path, sqlite_template: Path) -> AsyncIterator[Panel]:
     """A panel with an empty database."""
     shutil.copy(sqlite_template, folder / "botyard.db")
+    kept = sqlite_template.parent / "cache"  # compressing the files takes longer than most tests
+    kept.mkdir(exist_ok=True)
+    (folder / "cache").symlink_to(kept)
     port = free_port()
     settings = Settings(BOTYARD_HOME=folder, BOTYARD_PORT=port, _env_file=None)
     settings.run_dir.mkdir(parents=True, exist_ok=True)
