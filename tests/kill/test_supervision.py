@@ -35,25 +35,26 @@ def state(town: Installation, slug: str) -> tuple[str, int | None]:
     return town.rows("SELECT state, pid FROM channel WHERE slug = ?", slug)[0]  # type: ignore[return-value]
 
 
+def is_back(town: Installation, slug: str, old: int) -> bool:
+    now, pid = state(town, slug)
+    return now == "READY" and pid not in (old, None)
+
+
 def test_a_killed_bot_is_back_within_3_seconds(town: Installation) -> None:
     old, begun = town.kill("b0"), time.monotonic()
-    wait_until(lambda: state(town, "b0")[0] == "READY" and state(town, "b0")[1] not in (old, None), 3, "back")
+    wait_until(lambda: is_back(town, "b0", old), 3, "back")
     assert time.monotonic() - begun < 3
 
 
 def test_a_bot_is_back_within_10_seconds_when_the_fork_server_died_too(town: Installation) -> None:
     town.kill("forkserver")
     old = town.kill("b1")
-    wait_until(
-        lambda: state(town, "b1")[0] == "READY" and state(town, "b1")[1] not in (old, None), 10, "back"
-    )
+    wait_until(lambda: is_back(town, "b1", old), 10, "back")
 
 
 def test_a_stopped_process_is_found_and_replaced_within_20_seconds(town: Installation) -> None:
     old = town.kill("b2", signal.SIGSTOP)
-    wait_until(
-        lambda: state(town, "b2")[0] == "READY" and state(town, "b2")[1] not in (old, None), 20, "back"
-    )
+    wait_until(lambda: is_back(town, "b2", old), 20, "back")
     assert not psutil.pid_exists(old) or psutil.Process(old).status() == psutil.STATUS_ZOMBIE
 
 
