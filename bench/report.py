@@ -27,4 +27,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 def machine() -> str:
     """Where the figures come from."""
     load = os.getloadavg()[0]
-    return f"{os.cpu_count()} cores, Linux {platform.release()}, Python {platform.python_version()}, load {load:.1f}"
+    return (
+        f"{os.cpu_count()} cores, Linux {platform.release()}, "
+        f"Python {platform.python_version()}, load {load:.1f}"
+    )

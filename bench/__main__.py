@@ -1,0 +1,25 @@
+"""`python -m bench [latency] [load] [memory] [start] [storm]`: all of them when none is named."""
+
+import importlib
+import sys
+
+from bench.report import machine
+
+BENCHES = ("latency", "load", "memory", "start", "storm")
+
+
+def main(names: list[str]) -> int:
+    """Run benches and print Markdown."""
+    unknown = set(names) - set(BENCHES)
+    if unknown:
+        print(f"no such bench: {', '.join(sorted(unknown))}; there are {', '.join(BENCHES)}", file=sys.stderr)
+        return 2
+    print(machine(), flush=True)
+    for name in names or BENCHES:
+        module = importlib.import_module(f"bench.{name}")
+        print(f"\n## {name}\n\n{module.run()}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,67 @@
+"""From an injected update to the reply that a person sees, beside a bare aiogram echo bot in the same run."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from bench.report import percentile, table
+from bench.town import town
+from tests.fakes.remote import RemoteBotApi, RemoteLLM
+from tests.fleets import token
+from tests.installation import wait_until
+
+ROUNDS = 200
+ECHO = token(500)
+
+
+def run() -> str:
+    """Measure; returns a Markdown section."""
+    with RemoteLLM("--chunks", "64", "--delay", "0.01") as llm, town(1, llm=llm) as here:
+        echo = subprocess.Popen([sys.executable, "-m", "bench.echo_bot", here.api.root, ECHO],
+                                cwd=Path(__file__).parent.parent, stderr=subprocess.DEVNULL)  # fmt: skip
+        try:
+            wait_until(lambda: here.api.calls()["polls"].get(ECHO), 60, "the echo bot polls")
+            here.warm_up(20)
+            _closed_loop(here.api, ECHO, 50_000, "ping", 20)
+            floor, faq = [], []
+            for part in range(4):  # turn about, so that both see the same machine
+                floor += _closed_loop(here.api, ECHO, 100_000 + 1000 * part, "ping", ROUNDS // 4)
+                faq += _closed_loop(here.api, token(0), 200_000 + 1000 * part, "ping", ROUNDS // 4)
+            first, final = _streamed(here.api, 30)
+        finally:
+            echo.terminate()
+            echo.wait()
+    rows = [_row("bare aiogram echo bot", floor), _row("Botyard, FAQ (first and final)", faq),
+            _row("Botyard, model: first visible (64 chunks, 10 ms apart)", first),
+            _row("Botyard, model: final (the upstream alone takes 640 ms)", final)]  # fmt: skip
+    added = (percentile(faq, 0.5) - percentile(floor, 0.5)) * 1000
+    return (
+        table(("reply", "median ms", "p95 ms", "p99 ms"), rows) + f"\n\nAdded at the median: {added:.1f} ms."
+    )
+
+
+def _closed_loop(api: RemoteBotApi, bot: str, first_chat: int, text: str, rounds: int) -> list[float]:
+    times = []
+    for chat in range(first_chat, first_chat + rounds):
+        begun = time.monotonic()
+        api.say(bot, chat, text)
+        times.append(api.wait(chat)[0]["at"] - begun)
+        time.sleep(0.01)
+    return times
+
+
+def _streamed(api: RemoteBotApi, rounds: int) -> tuple[list[float], list[float]]:
+    first, final = [], []
+    for chat in range(300_000, 300_000 + rounds):
+        since = api.calls()["next"]
+        begun = time.monotonic()
+        api.say(token(0), chat, "tell me")
+        final.append(api.wait(chat)[0]["at"] - begun)
+        drafts = [call["at"] for call in api.calls(since)["calls"] if call["method"] == "sendMessageDraft"]
+        first.append(min(drafts, default=begun + final[-1]) - begun)
+    return first, final
+
+
+def _row(name: str, times: list[float]) -> tuple[str, ...]:
+    return (name, *(f"{percentile(times, share) * 1000:.1f}" for share in (0.5, 0.95, 0.99)))
