@@ -123,6 +123,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "no_such_address": ("There is nothing at this address.", "По этому адресу ничего нет."),
     "no_such_method": ("This address does not take {method}.", "Этот адрес не принимает {method}."),
+    "broken": (
+        "Something went wrong in Botyard itself. It is in the log of the web process.",
+        "Что-то сломалось в самом Botyard. Подробности — в журнале веб-процесса.",
+    ),
     "no_supervisor": (
         "The supervisor does not answer, so nothing was changed. Try again in a moment.",
         "Супервизор не отвечает, ничего не изменено. Повторите чуть позже.",

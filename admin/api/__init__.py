@@ -3,9 +3,9 @@
 from fastapi import APIRouter
 
 from admin.api import conversations, fleet, instances, knowledge, providers, routes, tokens
-from admin.api.errors import install_errors
+from admin.api.errors import broken, install_errors
 
-__all__ = ["install_errors", "router"]
+__all__ = ["broken", "install_errors", "router"]
 
 router = APIRouter(prefix="/api/v1")
 for part in (fleet, instances, providers, routes, knowledge, conversations, tokens):

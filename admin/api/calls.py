@@ -13,6 +13,7 @@ from admin.api.errors import RESPONSES, BodyTooLarge
 from admin.bearer import caller_of
 from admin.services import Services, services_of
 from core.configuration import Configuration
+from core.configuration_values import Readable
 
 LONGEST_BODY = 2 << 20
 LONGEST_UPLOAD = 21 << 20  # a document of 20 MB and what multipart adds
@@ -85,4 +86,4 @@ def caller(request: Request) -> str:
 Actor = Annotated[str, Depends(caller)]
 Config = Annotated[Configuration, Depends(configuration_of)]
 Parts = Annotated[Services, Depends(services_of)]
-Id = Annotated[str, Path(max_length=64, description="Its id.")]
+Id = Annotated[str, Path(max_length=64, description="Its id."), Readable]

@@ -73,7 +73,7 @@ class NewMessage(BaseModel):
 @router.get("/conversations")
 async def list_conversations(
     parts: Parts,
-    channel_id: str | None = Query(None, max_length=36),
+    channel_id: Annotated[str, Readable] | None = Query(None, max_length=36),
     before: float | None = Query(None, allow_inf_nan=False),
     limit: int = Query(50, ge=1, le=200),
 ) -> ConversationPage:
@@ -95,7 +95,9 @@ async def get_conversation(conversation_id: Id, parts: Parts) -> Conversation:
 async def list_messages(
     conversation_id: Id,
     parts: Parts,
-    before: str | None = Query(None, max_length=36, description="The id of a message to page back from."),
+    before: Annotated[str, Readable] | None = Query(
+        None, max_length=36, description="The id of a message to page back from."
+    ),
     limit: int = Query(50, ge=1, le=200),
 ) -> MessagePage:
     """A page of a conversation's messages, the newest page first."""

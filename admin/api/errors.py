@@ -136,6 +136,11 @@ async def _control_error(request: Request, _error: Exception) -> Response:
     return _said(request, 503, "no_supervisor", {"retry-after": "2"})
 
 
+def broken(request: Request) -> Response:
+    """What a failure of Botyard itself answers; its traceback is in the log."""
+    return _said(request, 500, "broken")
+
+
 def _said(
     request: Request, status: int, key: str, headers: Mapping[str, str] | None = None, **values: object
 ) -> Response:
