@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 PASSED_ON = ("PATH", "HOME", "USER", "LANG", "LANGUAGE", "TZ", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH",
@@ -76,18 +77,27 @@ def spawn(
 
 
 def reap_strangers(known: set[int], seen: set[int]) -> set[int]:
-    """Reap an orphan that was adopted and that nobody waits for, at the second sight of it.
+    """Reap adopted orphans that nobody waits for, at the second sight of their end.
 
     Returns what to pass as `seen` the next time. (A channel is a stranger for a moment, until the fork
     server has told its pid.)
     """
+    found = set()
+    for pid in _children() - known:
+        try:
+            ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if ended and pid in seen:
+                os.waitpid(pid, os.WNOHANG)
+            elif ended:
+                found.add(pid)
+        except ChildProcessError:
+            continue
+    return found
+
+
+def _children() -> set[int]:
     try:
-        found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return set()
-    if found is None or found.si_pid in known:
-        return set()
-    if found.si_pid in seen:
-        os.waitpid(found.si_pid, os.WNOHANG)
-        return set()
-    return {found.si_pid}
+        text = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
+    except OSError:
+        return set()  # a kernel without this file: zombies stay until the orchestrator ends
+    return {int(pid) for pid in text.split()}

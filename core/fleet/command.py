@@ -13,10 +13,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from core.api_tokens import first_token
 from core.fleet.file import FleetErrors, apply_fleet, check_fleet, parse_fleet
 from core.fleet.first import FIRST_BOT, offer_found, prepare_rows
-from core.fleet.logs import LogBook, LogHandler
+from core.fleet.logs import LogBook, LogHandler, open_logs
 from core.fleet.place import StartFailed, await_port, prepare_folders, raise_file_limit, take_home
 from core.fleet.states import EXIT_CONFIGURATION
-from core.fleet.supervisor import Parts, Setup, Supervisor, open_logs
+from core.fleet.supervisor import Parts, Setup, Supervisor
 from core.fleet.terminal import Terminal
 from core.secrets import BadKey, Vault, load_vault
 from core.settings import Settings, load_settings

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from core.fleet.redact import Redactor
+from core.settings import Settings
 
 LEVELS = re.compile(r"\b(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b")
 RING_LINES = 500
@@ -175,6 +176,12 @@ class LogBook:
         """Close all files; a later line opens its own again."""
         for log in self._logs.values():
             log.close()
+
+
+def open_logs(settings: Settings) -> LogBook:
+    """The log book of this installation, which knows the settings' own secrets."""
+    known = [settings.secret_key.get_secret_value(), settings.admin_token.get_secret_value()]
+    return LogBook(settings.home / "logs", Redactor(known))
 
 
 class LogHandler(logging.Handler):

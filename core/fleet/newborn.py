@@ -40,6 +40,7 @@ def be_born(birth: Birth, descriptors: list[int]) -> NoReturn:
         random.seed()
         name_process(birth.name)
         use_lossy_output()
+        faulthandler.enable()
         faulthandler.register(signal.SIGUSR2, all_threads=True)  # answers even when the loop is blocked
         code = importlib.import_module(birth.entry).child_main(birth.kind, LINK)
     except BaseException:  # noqa: BLE001 - the edge of the process: whatever it is ends here, in the log

@@ -15,6 +15,7 @@ def main(arguments: list[str]) -> None:
     die_with(int(orchestrator))
     name_process(f"by-{name}")
     use_lossy_output()
+    faulthandler.enable()
     faulthandler.register(signal.SIGUSR2, all_threads=True)
     sys.argv = [module]
     runpy.run_module(module, run_name="__main__", alter_sys=True)

@@ -39,8 +39,13 @@ class Run:
         self.dump_asked: float | None = None
         self.child: Child | None = None
         self._events = events
-        ours, self._theirs = socket.socketpair()
         read, self._output = os.pipe()
+        try:
+            ours, self._theirs = socket.socketpair()
+        except OSError:
+            os.close(read)
+            os.close(self._output)
+            raise
         self._link = LineSocket(ours, self._line, lambda _reason: None)
         self._pipe = PipeReader(read, events.on_lines)
         self._task: asyncio.Task[None] | None = None

@@ -71,6 +71,15 @@ class Unit:
         """Have the process forked."""
         if not self._take_token():
             return
+        try:
+            self._fork()
+        except OSError as error:  # no descriptors or no memory left
+            self.run = None
+            self._release_token()
+            self._retry_at = time.monotonic() + self._around.timing.restart
+            self._become(BACKOFF, f"it cannot be started: {error.strerror}")
+
+    def _fork(self) -> None:
         run = Run(RunEvents(self._message, self._lines, self._started, self._ended))
         self.run = run
         run.send(

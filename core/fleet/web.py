@@ -12,8 +12,8 @@ from core.fleet.component import Command, Component
 from core.fleet.states import DEGRADED, READY, SERVING, STARTING
 from core.settings import Settings
 
-PROBE_EVERY = 5.0
-PROBE_TIMEOUT = 5.0
+PROBE_EVERY = 3.0
+PROBE_TIMEOUT = 3.0
 MOST_MISSES = 3
 START_SECONDS = 60.0
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}

@@ -2,8 +2,9 @@
 
 import asyncio
 import os
+import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import pytest
 
 from core.fleet.control import SOCKET_NAME, Control
 from core.fleet.kinds import ChannelKind
+from core.fleet.logs import open_logs
 from core.fleet.states import Timing
-from core.fleet.supervisor import Parts, Setup, Supervisor, open_logs
+from core.fleet.supervisor import Parts, Setup, Supervisor
 from core.fleet.unit import Unit
 from core.secrets import load_vault
 from core.settings import Settings
@@ -116,11 +118,18 @@ def alive(pid: int) -> bool:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def place() -> Iterator[Path]:
+    """A folder with a short path, so that the sockets' folder is inside it."""
+    with tempfile.TemporaryDirectory(prefix="by-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def settings(place: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings of an empty installation."""
     for name in [name for name in os.environ if name.startswith("BOTYARD_") or name == "DATABASE_URL"]:
         monkeypatch.delenv(name)
-    return Settings(_env_file=None, home=tmp_path / "data")  # type: ignore[call-arg]
+    return Settings(_env_file=None, home=place / "data")  # type: ignore[call-arg]
 
 
 @pytest.fixture

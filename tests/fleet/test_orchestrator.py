@@ -4,14 +4,17 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from core.first_start import SEEDED
 from core.fleet.states import EXIT_CONFIGURATION, EXIT_LOCKED
 from db.channels import add_channel, all_channels
 from db.database import Database
@@ -52,14 +55,14 @@ class Program:
 
 
 @pytest.fixture
-def environ(tmp_path: Path) -> dict[str, str]:
+def environ(place: Path) -> dict[str, str]:
     """The environment of a fresh installation on a free port."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port = sock.getsockname()[1]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("BOTYARD_")}
     kept.pop("DATABASE_URL", None)
-    home = tmp_path / "data"
+    home = place / "data"
     return {**kept, "BOTYARD_HOME": str(home), "BOTYARD_PORT": str(port), "OPENAI_API_KEY": "sk-secret"}
 
 
@@ -76,10 +79,12 @@ def programs(environ: dict[str, str], tmp_path: Path) -> Iterator[list[Program]]
 
 @pytest.fixture
 def home(environ: dict[str, str], sqlite_template: Path) -> Path:
-    """Its folder, with a migrated database."""
+    """Its folder, with a migrated database that is no first start any more."""
     home = Path(environ["BOTYARD_HOME"])
     home.mkdir(parents=True)
     shutil.copy(sqlite_template, home / "botyard.db")
+    with closing(sqlite3.connect(home / "botyard.db")) as connection, connection:
+        connection.execute("INSERT INTO setting (key, value) VALUES (?, 'true')", (SEEDED,))
     return home
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import time
 
@@ -185,6 +186,44 @@ async def test_a_deleted_row_ends_its_process(yard: Yard) -> None:
         await delete_channel(conn, channel)
     await until(lambda: channel not in yard.supervisor.units)
     assert pid and not alive(pid)
+
+
+async def test_a_kind_that_this_version_does_not_have_parks(yard: Yard) -> None:
+    unit = await yard.state(await yard.add("pigeon"), "PARKED")
+    assert "pigeon" in unit.reason
+
+
+async def test_a_supervisor_that_stood_still_blames_nobody(yard: Yard) -> None:
+    channel = await yard.add("worker")
+    pid = (await yard.state(channel, "READY")).pid
+    time.sleep(1.5)  # noqa: ASYNC251 - longer than the time after which a channel counts as hung
+    await asyncio.sleep(0.5)
+    assert yard.unit(channel).pid == pid
+
+
+async def test_orphans_of_children_are_reaped(yard: Yard) -> None:
+    shell = await asyncio.create_subprocess_shell(f"sleep 0.05 & echo $! >{yard.settings.home / 'pid'}")
+    await shell.wait()
+    pid = int((yard.settings.home / "pid").read_text())
+    await until(lambda: os.path.exists(f"/proc/{pid}") and not alive(pid))
+    await until(lambda: not os.path.exists(f"/proc/{pid}"))
+
+
+async def test_without_descriptors_a_channel_waits_and_supervision_goes_on(yard: Yard) -> None:
+    good = await yard.add("worker")
+    await yard.state(good, "READY")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    used = len(os.listdir("/proc/self/fd"))
+    channel = await yard.add("worker", "b")
+    await until(lambda: channel in yard.supervisor.units)
+    await yard.state(channel, "READY")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (used + 1, hard))
+    try:
+        yard.unit(channel).restart()
+        await yard.state(channel, "BACKOFF")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    await yard.state(channel, "READY")
 
 
 async def test_a_full_pipe_never_blocks_a_channel(yard: Yard) -> None:
