@@ -1,0 +1,80 @@
+"""Calls of the Bot API: JSON over one HTTP session, errors by their meaning."""
+
+import json
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+PUBLIC_SERVER = "https://api.telegram.org"
+CONNECT_WITHIN = 10.0
+KEEP_ALIVE = 50.0
+
+
+class ApiError(Exception):
+    """The server refused a call."""
+
+    def __init__(self, code: int, description: str, parameters: dict[str, Any] | None = None) -> None:
+        super().__init__(f"{code} {description}")
+        self.code = code
+        self.description = description
+        parameters = parameters or {}
+        self.retry_after = float(parameters.get("retry_after") or 1.0)
+        self.migrated_to: int | None = parameters.get("migrate_to_chat_id")
+
+    def says(self, *words: str) -> bool:
+        """Whether the description contains one of the words: for what the server tells by text alone."""
+        lower = self.description.lower()
+        return any(word in lower for word in words)
+
+
+class Unreachable(Exception):
+    """The network failed. `written` is True when the call may have been carried out all the same."""
+
+    def __init__(self, reason: str, *, written: bool) -> None:
+        super().__init__(reason)
+        self.written = written
+
+
+class BotApi:
+    """One bot's connection. Create it inside the running loop; nothing here logs or raises the token."""
+
+    def __init__(self, base: str, token: str) -> None:
+        self._root = f"{base.rstrip('/')}/bot{token}/"
+        self._urls: dict[str, URL] = {}
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"Content-Type": "application/json"},
+        )
+
+    async def call(self, method: str, params: dict[str, Any] | None = None, timeout: float = 30.0) -> Any:
+        """The result of a method; raises ApiError or Unreachable."""
+        url = self._urls.get(method)
+        if url is None:
+            url = self._urls[method] = URL(self._root + method, encoded=True)
+        body = json.dumps(params or {}).encode()
+        limits = aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_WITHIN)
+        try:
+            async with self._session.post(url, data=body, timeout=limits) as response:
+                return _result(response.status, await response.read())
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise Unreachable(type(error).__name__, written=False) from None
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise Unreachable(type(error).__name__, written=True) from None
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._session.close()
+
+
+def _result(status: int, body: bytes) -> Any:
+    try:
+        answer = json.loads(body)
+        ok = answer["ok"]
+    except (ValueError, TypeError, KeyError):
+        raise ApiError(status if status >= 400 else 502, "not an answer of a Bot API server") from None
+    if ok:
+        return answer.get("result")
+    code, description = answer.get("error_code", status), answer.get("description", "")
+    raise ApiError(int(code), str(description), answer.get("parameters"))

@@ -1,0 +1,98 @@
+"""The Telegram channel: one bot in its own process."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from weakref import WeakValueDictionary
+
+from bots.api import PUBLIC_SERVER, ApiError, BotApi, Unreachable
+from bots.commands import MENUS, menu
+from bots.intake import Intake
+from bots.limits import Pace
+from bots.polling import Poller
+from bots.preview import LivePreview
+from bots.rehearsal import rehearse
+from bots.sending import Sender
+from bots.sign_in import sign_in
+from bots.surfaces import DraftSupport, Stage
+from core.channel import Channel, Host, Identity, Preview, PreviewTarget
+from core.messages import InboundMessage, OutboundMessage
+
+logger = logging.getLogger(__name__)
+
+
+class TelegramChannel:
+    """A bot that polls, previews and sends. Implements core.channel.Channel."""
+
+    def __init__(self) -> None:
+        self._api: BotApi | None = None
+        self._menu_task: asyncio.Task[None] | None = None
+        self._previews: WeakValueDictionary[str, LivePreview] = WeakValueDictionary()
+
+    async def open(self, host: Host, token: str) -> Identity:
+        """Sign in; waits while the server cannot be reached. Raises BadCredential."""
+        api = BotApi(str(host.instance.config.get("api_base") or PUBLIC_SERVER), token)
+        self._api = api
+        bot = await sign_in(api, host, token)
+        self._intake = Intake(bot.id, bot.username)
+        self._pace = Pace()
+        self._sender = Sender(api, self._pace)
+        self._stage = Stage(api, self._pace, DraftSupport())
+        self._poller = Poller(api, host, self._intake)
+        self._menu_task = asyncio.create_task(_show_menu(api))
+        return Identity(f"@{bot.username}")
+
+    async def receive(self) -> None:
+        """Poll until cancelled."""
+        await self._poller.run()
+
+    def parse(self, raw: str) -> InboundMessage | None:
+        """A stored update as a message."""
+        return self._intake.parse(raw)
+
+    def preview(self, message: InboundMessage, target: PreviewTarget) -> Preview:
+        """A preview of one answer; an older one of the chat ends."""
+        if older := self._previews.pop(message.chat_key, None):
+            older.abandon()
+        preview = self._previews[message.chat_key] = LivePreview(self._stage, message, target)
+        return preview
+
+    def send(self, message: OutboundMessage, sent: Sequence[str]) -> AsyncIterator[str]:
+        """Send a message; see bots.sending."""
+        return self._sender.send(message, sent)
+
+    async def reload(self) -> None:
+        """Nothing: another token or server address starts the process anew."""
+
+    async def close(self) -> None:
+        """Confirm what was taken in and close all connections."""
+        if self._api is None:
+            return
+        for preview in list(self._previews.values()):
+            preview.abandon()
+        if self._menu_task:
+            self._menu_task.cancel()
+            await self._poller.confirm()
+        await self._api.close()
+
+
+async def _show_menu(api: BotApi) -> None:
+    """Set the command menus where they differ."""
+    try:
+        if await api.call("getMyCommands") == menu(""):
+            return
+        for language in MENUS:
+            params = {"commands": menu(language), "language_code": language}
+            await api.call("setMyCommands", params)
+    except (ApiError, Unreachable) as error:  # the commands work without a menu
+        logger.info("the command menu was not set: %s", error)
+
+
+def create() -> Channel:
+    """A channel of this kind."""
+    return TelegramChannel()
+
+
+def preload() -> None:
+    """Warm up before the fork: what is run here once, children share."""
+    rehearse()
