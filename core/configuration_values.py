@@ -103,6 +103,11 @@ def _candidate(value: str) -> str:
     return f"{provider}:{model.strip()}"
 
 
+def is_slug(value: str) -> bool:
+    """True for what may be an id."""
+    return _SLUG.fullmatch(value) is not None
+
+
 def provider_of(candidate: str) -> str | None:
     """The provider that a candidate names; None for the knowledge answerer."""
     return None if candidate == KNOWLEDGE else candidate.partition(":")[0]

@@ -14,7 +14,7 @@ from typing import Any
 from core.configs import Config
 from core.configuration_errors import Problem, nearest
 from core.configuration_providers import provider_problems
-from core.configuration_values import provider_of
+from core.configuration_values import is_slug, provider_of
 from core.document_kinds import BadDocument, clean_name, kind_of
 from core.documents import LARGEST, read_document
 from core.fleet.file_apply import FLEET_BASE, apply_fleet
@@ -144,11 +144,17 @@ def _references(tables: Mapping[str, Any], entries: Entries) -> list[Problem]:
             place = f"routes[{position}].candidates[{number}]"
             problems += _reference(place, "provider", provider_of(candidate), known["providers"])
     for section in ("bots", "widgets"):
-        for position, entry in _present(entries[section]):
-            place = f"{section}[{position}]"
-            problems += _reference(f"{place}.route", "route", entry.route, known["routes"])
-            problems += _reference(f"{place}.character", "character", entry.character, known["characters"])
+        for position, entry in enumerate(entries[section]):
+            for what, ids in (("route", known["routes"]), ("character", known["characters"])):
+                given = getattr(entry, what) if entry else _written(tables[section][position], what)
+                problems += _reference(f"{section}[{position}].{what}", what, given, ids)
     return problems
+
+
+def _written(raw: Mapping[str, Any], name: str) -> str | None:
+    """A field of an entry that has errors elsewhere, where it can be told what it means."""
+    value = raw.get(name)
+    return value.strip() if isinstance(value, str) and is_slug(value.strip()) else None
 
 
 def _ids(section: Any) -> list[str]:

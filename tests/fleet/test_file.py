@@ -88,6 +88,7 @@ def test_all_mistakes_at_once_and_no_secret_among_them(tmp_path: Path) -> None:
     lines = errors(tmp_path, text)
     assert [line.partition(": ")[0] for line in lines] == [
         "widget", "routes[0].candidates", "bots[0].token", "bots[1].id", "faq[0].question", "faq[0].answer",
+        "bots[0].route",
     ]  # fmt: skip
     assert "secret-1" not in str(lines)
 
