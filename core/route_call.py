@@ -11,6 +11,7 @@ from providers.errors import ErrorClass, ProviderError
 from providers.types import ChatModel, ChatRequest, Delta, Finish, Restart, Text, Thinking, Tokens
 
 LONGEST_HELD = 64 * 1024
+LATE = 30.0  # seconds before the deadline in which every delta is timed; longer than an adapter's gap
 # What a bug in an adapter may raise on a payload that nobody foresaw: another route may still answer.
 _UNFORESEEN = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RuntimeError, OSError)
 logger = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ class Call:
         self._attempt = attempt
         self._request = request
         self._limit = limit
+        self._loop = asyncio.get_running_loop()
         self._replaces = replaces
         self._held: list[Delta] = []
         self._held_size = 0
@@ -34,15 +36,14 @@ class Call:
     async def run(self, model: ChatModel) -> AsyncGenerator[Delta, None]:
         """The attempt's deltas."""
         attempt = self._attempt
-        loop = asyncio.get_running_loop()
-        began = loop.time()
+        began = self._loop.time()
         try:
             stream = cast(AsyncGenerator[Delta, None], model.stream(self._request))
             async with aclosing(stream):
                 while not attempt.outcome:
                     delta = await self._next(stream)
                     if attempt.first_token_ms is None and isinstance(delta, Text | Thinking):
-                        attempt.first_token_ms = round((loop.time() - began) * 1000, 1)
+                        attempt.first_token_ms = round((self._loop.time() - began) * 1000, 1)
                     for ready in self._take(delta):
                         yield ready
         except ProviderError as error:
@@ -56,11 +57,14 @@ class Call:
             raise ProviderError(ErrorClass.TRANSIENT, type(error).__name__) from error
         finally:
             attempt.outcome = attempt.outcome or CANCELLED
-            attempt.total_ms = round((loop.time() - began) * 1000, 1)
+            attempt.total_ms = round((self._loop.time() - began) * 1000, 1)
             attempt.guess(self._request, self._received)
 
     async def _next(self, stream: AsyncGenerator[Delta, None]) -> Delta:
         try:
+            # A timer for each delta is dear, and an adapter ends a stream that stops moving by itself.
+            if self.committed and self._limit - self._loop.time() > LATE:
+                return await anext(stream)
             async with asyncio.timeout_at(self._limit):
                 return await anext(stream)
         except StopAsyncIteration:

@@ -38,6 +38,7 @@ class Selection:
         self._until = until
         self._loop = asyncio.get_running_loop()
         self._tried: set[int] = set()
+        self._rested: set[int] = set()  # put to rest by a failure of this very answer
         self._awaited: set[int] = set()
         self._avoided: set[str] = set()
         self._hopeless: set[str] = set()
@@ -69,7 +70,10 @@ class Selection:
         sole = all(scope in one.scopes for one in self._plan.candidates)
         jitter = self._cooldown.jitter()
         failure = Failure(error.error_class, choice.began, error.retry_after, sole, jitter)
-        return scope if self._cooldown.failed(scope, failure) else ""
+        if not self._cooldown.failed(scope, failure):
+            return ""
+        self._rested |= {index for index, one in enumerate(self._plan.candidates) if scope in one.scopes}
+        return scope
 
     def succeeded(self, choice: Choice) -> None:
         """Learn that it works."""
@@ -80,8 +84,10 @@ class Selection:
         self._cooldown.release(choice.leases)
 
     def free_at(self) -> float | None:
-        """When the first resting candidate is free again (UTC epoch seconds); None when none rests."""
+        """When the first candidate may answer again (UTC epoch seconds); None when nobody said."""
         times = [self._cooldown.free_at(one.scopes) for one in self._plan.candidates]
+        if self._retry and self._retry[0] >= self._until:  # a vendor's own word, too late for this answer
+            times.append(self._cooldown.now() + self._retry[0] - self._loop.time())
         return min((time for time in times if time), default=None)
 
     async def _eligible(self) -> Choice | None:
@@ -143,7 +149,7 @@ class Selection:
         if index in self._awaited or self._avoids(candidate, self._hopeless):
             return False
         if index in self._tried or self._avoids(candidate, self._avoided):
-            return bool(self._cooldown.free_at(candidate.scopes))
+            return index in self._rested
         return True
 
     def _avoids(self, candidate: Candidate, scopes: set[str]) -> bool:

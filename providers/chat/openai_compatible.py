@@ -2,19 +2,17 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
 
 from providers.catalog import Quirk, Vendor
-from providers.chat.events import fold, fold_whole
+from providers.chat.events import Reader, fold_whole
 from providers.chat.limits import Watch, limits_of
 from providers.chat.reply import Reply
 from providers.classify import redact, to_error
 from providers.errors import ErrorClass, ProviderError
-from providers.sse import SseDecoder
 from providers.types import ChatRequest, ChatTurn, Delta, ProviderConfig
 
 LONGEST_BODY = 4 << 20  # bytes of a response that is not a stream
@@ -130,12 +128,16 @@ class OpenAICompatibleModel:
         """Yield the answer's deltas; see providers.types.ChatModel."""
         reply = Reply()
         began = asyncio.get_running_loop().time()
-        async with (
-            await self._open(request) as response,
-            aclosing(self._deltas(response, reply, began)) as deltas,
-        ):
-            async for delta in deltas:
-                yield delta
+        async with await self._open(request) as response:
+            if "json" in response.headers.get("Content-Type", ""):
+                for delta in fold_whole(await self._body(response), reply, self._key):
+                    yield delta
+            else:
+                with Watch(response.content, self._provider.limits, began) as watch:
+                    reader = Reader(reply, watch, self._key)
+                    while not reader.ended:
+                        for delta in reader.read(await self._read(response, reply)):
+                            yield delta
         for delta in reply.end():
             yield delta
 
@@ -148,32 +150,6 @@ class OpenAICompatibleModel:
                 return await self._provider.send("POST", "/chat/completions", self._key, encoded)
         except (aiohttp.ClientError, OSError) as error:
             raise broken(error, self._key) from error
-
-    async def _deltas(
-        self, response: aiohttp.ClientResponse, reply: Reply, began: float
-    ) -> AsyncGenerator[Delta, None]:
-        if "json" in response.headers.get("Content-Type", ""):
-            for delta in fold_whole(await self._body(response), reply, self._key):
-                yield delta
-            return
-        decoder = SseDecoder()
-        with Watch(response.content, self._provider.limits, began) as watch:
-            chunk = b"begin"
-            while chunk:
-                chunk = await self._read(response, reply)
-                comments = decoder.comments
-                events = decoder.feed(chunk) if chunk else decoder.close()
-                if decoder.comments != comments:
-                    watch.alive()
-                for event in events:
-                    if event.data == "[DONE]":
-                        reply.done()
-                        return
-                    for delta in fold(event.data, reply, self._key):
-                        watch.progress()
-                        yield delta
-                if reply.finish_reason:
-                    watch.finishing()
 
     async def _read(self, response: aiohttp.ClientResponse, reply: Reply) -> bytes:
         """The next bytes; after the finish a broken connection is as good as its end."""
