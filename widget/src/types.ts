@@ -1,0 +1,50 @@
+export interface Config {
+  title: string;
+  greeting: string;
+  core: string;
+  accent: { fill: string; ink: string; light: string; dark: string };
+}
+
+export interface Context {
+  base: string;
+  config: Config;
+  host: HTMLElement;
+  root: ShadowRoot;
+  button: HTMLButtonElement;
+  language: string;
+}
+
+export interface Chat {
+  toggle(focus?: boolean): void;
+  ask(question: string): void;
+}
+
+export interface Letter {
+  key: string;
+  text: string;
+  at: number;
+  path: "messages" | "new";
+}
+
+export interface Said {
+  id: string;
+  key?: string;
+  role: "user" | "assistant";
+  text: string;
+  status: string;
+  created_at: number;
+}
+
+export interface Pending {
+  id: string;
+  key: string;
+  text: string;
+  answer: string;
+  created_at: number;
+}
+
+export interface Happened {
+  id: string;
+  event: string;
+  data: Record<string, string>;
+}
