@@ -1,5 +1,6 @@
 """Instances as pages show them: what the rows want and what the orchestrator sees."""
 
+import asyncio
 import logging
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,7 @@ from db.dashboard import chats_by_channel
 
 logger = logging.getLogger(__name__)
 HOUR = 3600.0
+PATIENCE = 1.0  # a page is shown from the rows rather than late
 RUNNING = ("READY", "DEGRADED")
 
 
@@ -67,9 +69,9 @@ class Fleet:
 async def snapshot(services: Services) -> dict[str, Any] | None:
     """What the orchestrator sees; None when it does not answer."""
     try:
-        return await services.control.snapshot()
-    except ControlError as error:
-        logger.debug("no snapshot: %s", error)
+        return await asyncio.wait_for(services.control.snapshot(), PATIENCE)
+    except (ControlError, TimeoutError) as error:
+        logger.debug("no snapshot: %r", error)
         return None
 
 

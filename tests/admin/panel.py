@@ -106,7 +106,7 @@ class Panel:
         self.client = self.new_client()
 
     def new_client(self, **headers: str) -> httpx.AsyncClient:
-        return httpx.AsyncClient(base_url=self.url, headers={**HEADERS, **headers})
+        return httpx.AsyncClient(base_url=self.url, headers={**HEADERS, **headers}, timeout=15)
 
     async def link(self) -> str:
         link = await setup_link(self.database, self.url)
@@ -140,7 +140,7 @@ async def running_panel(folder: Path, sqlite_template: Path) -> AsyncIterator[Pa
     database = Database(settings.database_url, connections=4)
     orchestrator = Orchestrator(settings.run_dir / "control.sock", database)
     orchestrator.server.open()
-    control = await Control.connect(settings.run_dir / "control.sock")
+    control = await Control.connect(orchestrator.server.path, timeout=1.0)
     app = create_app(Services(settings, database, control))
     config = uvicorn.Config(
         app, host="127.0.0.1", port=port, log_config=None, ws="none", timeout_graceful_shutdown=1

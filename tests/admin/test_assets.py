@@ -62,7 +62,7 @@ def test_a_changed_file_gets_another_address(tmp_path: Path) -> None:
 async def test_the_first_load_is_light(owned: Panel) -> None:
     page = await owned.client.get("/", headers={"accept-encoding": "br"})
     sizes = {"/": int(page.num_bytes_downloaded)}
-    for url in set(re.findall(r'/static/[0-9a-f]{8}/[\w.-]+', page.text)):
+    for url in set(re.findall(r"/static/[0-9a-f]{8}/[\w.-]+", page.text)):
         answer = await owned.client.get(url, headers={"accept-encoding": "br"})
         assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
         if not url.endswith(".woff2"):
