@@ -5,25 +5,24 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-ROUND_SECONDS = 10.0
+INTERVAL_SECONDS = 10.0
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Sampler:
-    """Reads one process after the other; `of` gives the latest figures."""
+    """Reads one process a call, the one whose figures are oldest; `of` gives the latest figures."""
 
     def __init__(self) -> None:
         self._figures: dict[int, dict[str, Any]] = {}
-        self._queue: list[int] = []
-        self._next_round = 0.0
+        self._read_at: dict[int, float] = {}
 
     def sample_next(self, pids: Iterable[int], now: float) -> None:
-        """Read the next process in turn; a round begins every ten seconds at most."""
-        if not self._queue and now >= self._next_round:
-            self._queue, self._next_round = list(pids), now + ROUND_SECONDS
-            self._figures = {pid: self._figures[pid] for pid in self._queue if pid in self._figures}
-        if self._queue:
-            pid = self._queue.pop()
+        """Read the process that waits longest; none is read twice within ten seconds."""
+        self._read_at = {pid: self._read_at.get(pid, -INTERVAL_SECONDS) for pid in pids}
+        self._figures = {pid: one for pid, one in self._figures.items() if pid in self._read_at}
+        pid = min(self._read_at, key=self._read_at.__getitem__, default=0)
+        if pid and now - self._read_at[pid] >= INTERVAL_SECONDS:
+            self._read_at[pid] = now
             self._figures[pid] = {"pss_kb": pss_kb(pid), "cpu_seconds": cpu_seconds(pid)}
 
     def of(self, pid: int | None) -> dict[str, Any]:
