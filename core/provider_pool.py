@@ -1,5 +1,6 @@
 """Open providers, shared by the answers of one process and closed when their configuration changes."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from core.candidates import AUTO, Candidate
 from providers.errors import ErrorClass, ProviderError
-from providers.registry import open_provider
+from providers.registry import is_loaded, open_provider, preload
 from providers.types import ChatModel, Provider, ProviderConfig
 
 LISTED_FOR = 300.0  # seconds that a server's own list of models is believed
@@ -55,6 +56,9 @@ class ProviderPool:
         if entry is not None and entry.config == config:
             return entry
         try:
+            if not is_loaded(config.kind):
+                await asyncio.to_thread(preload, (config.kind,))  # the loop goes on meanwhile
+                return await self._entry(config)
             fresh = _Open(config, open_provider(config))
         except ValueError as error:
             raise ProviderError(ErrorClass.CALLER, str(error)) from error

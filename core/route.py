@@ -20,6 +20,7 @@ from providers.types import ChatModel, ChatRequest, Delta, Finish
 __all__ = ["AllCandidatesFailed", "Attempt", "RouteStream", "Router"]
 
 START_WITHIN = 60.0  # seconds in which attempts may begin; the caller's deadline ends them
+KNOWLEDGE_PATIENCE = 10.0  # seconds of waiting for resting vendors when the knowledge answerer stands by
 KNOWLEDGE_NEEDS = 2.0  # seconds before the deadline that are kept for the knowledge answerer
 logger = logging.getLogger(__name__)
 
@@ -46,11 +47,12 @@ class Router:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What one answer is made under: the plan, until when attempts at vendors may begin (`until`) and
-    last (`end`), and whether another vendor may be asked what one refused on moral grounds."""
+    """What one answer is made under: the plan, until when attempts at vendors may begin (`until`), be
+    waited for (`patience`) and last (`end`), and whether another vendor is asked what one refused."""
 
     plan: Plan
     until: float
+    patience: float
     end: float
     deadline: float
     content_falls_back: bool
@@ -63,7 +65,12 @@ def _terms(instance: Instance, request: ChatRequest, deadline: float) -> Terms:
     plan = plan_of(instance, request)
     end = deadline - (KNOWLEDGE_NEEDS if plan.knowledge else 0.0)
     return Terms(
-        plan, min(now + start, end), end, deadline, settings.get("content_fallback", True) is not False
+        plan=plan,
+        until=min(now + start, end),
+        patience=now + (KNOWLEDGE_PATIENCE if plan.knowledge else start),
+        end=end,
+        deadline=deadline,
+        content_falls_back=settings.get("content_fallback", True) is not False,
     )
 
 
@@ -79,7 +86,7 @@ class RouteStream:
         self._router = router
         self._terms = terms
         self._request = request
-        self._selection = Selection(router.cooldown, terms.plan, terms.until)
+        self._selection = Selection(router.cooldown, terms.plan, terms.until, terms.patience)
         self._committed = False
         self._source = self._answer()
         self._reader: asyncio.Task[object] | None = None

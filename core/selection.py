@@ -30,12 +30,13 @@ class Choice:
 class Selection:
     """The order of one answer's attempts: whatever is eligible, in the route's order, without waiting;
     then the soonest of one retry and of each rest's end; and when all rest for too long, the one whose
-    failure is longest ago. Attempts begin before `until` (on the loop's clock)."""
+    failure is longest ago. Attempts begin before `until`, waits end before `patience` (the loop's clock)."""
 
-    def __init__(self, cooldown: Cooldown, plan: Plan, until: float) -> None:
+    def __init__(self, cooldown: Cooldown, plan: Plan, until: float, patience: float) -> None:
         self._cooldown = cooldown
         self._plan = plan
         self._until = until
+        self._patience = min(patience, until)
         self._loop = asyncio.get_running_loop()
         self._tried: set[int] = set()
         self._rested: set[int] = set()  # put to rest by a failure of this very answer
@@ -86,7 +87,7 @@ class Selection:
     def free_at(self) -> float | None:
         """When the first candidate may answer again (UTC epoch seconds); None when nobody said."""
         times = [self._cooldown.free_at(one.scopes) for one in self._plan.candidates]
-        if self._retry and self._retry[0] >= self._until:  # a vendor's own word, too late for this answer
+        if self._retry and self._retry[0] >= self._patience:  # a vendor's own word, too late for this answer
             times.append(self._cooldown.now() + self._retry[0] - self._loop.time())
         return min((time for time in times if time), default=None)
 
@@ -113,7 +114,7 @@ class Selection:
             pause, index = min(waits, default=(float("inf"), -1))
             if self._retry and not self._retried and self._retry[0] - self._loop.time() <= pause:
                 return await self._again(*self._retry)
-            if self._loop.time() + pause >= self._until:
+            if self._loop.time() + pause >= self._patience:
                 return None
             choice = None if pause else await self._leased(self._plan.candidates[index])
             if choice is not None:
@@ -125,7 +126,7 @@ class Selection:
 
     async def _again(self, at: float, candidate: Candidate) -> Choice | None:
         self._retried = True
-        if at >= self._until:
+        if at >= self._patience:
             return await self._soonest()
         await asyncio.sleep(max(at - self._loop.time(), 0.0))
         return Choice(candidate, (), self._cooldown.now())

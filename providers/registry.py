@@ -1,6 +1,7 @@
 """From a provider's configuration to its client: wire formats by module path, loaded when first used."""
 
 import importlib
+import sys
 from collections.abc import Iterable
 from types import ModuleType
 
@@ -26,6 +27,11 @@ def preload(kinds: Iterable[str]) -> None:
     """Import what these kinds need, TLS settings too, so that forked processes share it."""
     for kind in set(kinds):
         _module(find_vendor(kind))
+
+
+def is_loaded(kind: str) -> bool:
+    """Whether opening a provider of this kind imports nothing more, which can take seconds."""
+    return WIRES[find_vendor(kind).wire] in sys.modules
 
 
 def _module(vendor: Vendor) -> ModuleType:

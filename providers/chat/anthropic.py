@@ -18,6 +18,7 @@ from providers.sse import SseDecoder
 from providers.types import ChatRequest, ChatTurn, Delta, ProviderConfig
 
 DEFAULT_MAX_TOKENS = 8192  # the vendor demands a number
+MOST_KEYS = 16  # whose clients are kept
 FAILURES = (anthropic.AnthropicError, httpx2.HTTPError, OSError)
 
 
@@ -33,6 +34,7 @@ class Anthropic:
         self.vendor = vendor
         self.options = config.options
         self.limits = limits_of(vendor, config)
+        self._clients: dict[str, anthropic.AsyncAnthropic] = {}
         self._client = anthropic.AsyncAnthropic(
             api_key="none",
             base_url=(config.base_url or vendor.base_url).rstrip("/").removesuffix("/v1"),
@@ -51,7 +53,11 @@ class Anthropic:
 
     def client(self, key: str) -> anthropic.AsyncAnthropic:
         """The client with one of the keys; connections are shared."""
-        return self._client.with_options(api_key=key or "none")
+        if key not in self._clients:
+            if len(self._clients) >= MOST_KEYS:
+                self._clients.clear()
+            self._clients[key] = self._client.with_options(api_key=key or "none")
+        return self._clients[key]
 
     async def models(self, key: str) -> list[str]:
         """Names of the models that the account may use."""

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -29,7 +30,7 @@ class OpenAICompatible:
 
     def __init__(self, vendor: Vendor, config: ProviderConfig) -> None:
         self.vendor = vendor
-        self.base_url = (config.base_url or vendor.base_url).rstrip("/")
+        self.base_url = api_address(config.base_url or vendor.base_url)
         self.options = config.options
         self.limits = limits_of(vendor, config)
         self._client: aiohttp.ClientSession | None = None
@@ -191,6 +192,12 @@ def body_of(name: str, request: ChatRequest, quirk: Quirk, options: dict[str, An
             body[quirk.max_tokens_as if field == "max_tokens" and quirk.max_tokens_as else field] = value
     body.update(options.get("body") or {})
     return body
+
+
+def api_address(url: str) -> str:
+    """A base URL as people paste it, ready for paths: without /chat/completions, and with /v1 if bare."""
+    url = url.strip().rstrip("/").removesuffix("/chat/completions")
+    return url if urlsplit(url).path else f"{url}/v1"
 
 
 def merge_system(turns: tuple[ChatTurn, ...]) -> tuple[ChatTurn, ...]:

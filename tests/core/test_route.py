@@ -13,6 +13,7 @@ from core.instance import Instance
 from core.route import AllCandidatesFailed, Router, RouteStream
 from db.database import Database
 from providers.errors import ErrorClass, ProviderError
+from providers.registry import preload
 from providers.types import (
     ChatRequest,
     ChatTurn,
@@ -42,6 +43,12 @@ class Knowing:
             raise ProviderError(ErrorClass.EMPTY, "below the threshold")
         yield Text(self.text)
         yield Finish("stop")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _loaded() -> None:
+    """What the fork server imports before it forks; else the first answer would take seconds."""
+    preload(["anthropic", "openai-compatible"])
 
 
 @pytest.fixture
@@ -253,6 +260,17 @@ async def test_knowledge_comes_last_and_is_named(rows: Database, llm: FakeLLM) -
     assert [attempt.provider_id for attempt in stream.attempts] == ["a", "knowledge"]
     stream = opened(router, instance(llm, "a:good"))
     assert shown([delta async for delta in stream]) == GOOD
+    await router.close()
+
+
+async def test_a_dead_vendor_does_not_keep_knowledge_waiting(rows: Database, llm: FakeLLM) -> None:
+    router = Router(rows, knowledge=Knowing("From the book."))
+    llm.script("bad", rate_limit(30))
+    began = time.monotonic()
+    for _ in range(2):
+        stream = opened(router, instance(llm, "a:bad", "knowledge"), 60)
+        assert shown([delta async for delta in stream]) == "From the book."
+    assert time.monotonic() - began < 3
     await router.close()
 
 

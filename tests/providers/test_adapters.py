@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from providers.catalog import Quirk
-from providers.chat.openai_compatible import body_of
+from providers.chat.openai_compatible import api_address, body_of
 from providers.errors import ProviderError
 from providers.registry import open_provider
 from providers.types import (
@@ -143,6 +143,19 @@ def test_what_a_model_cannot_take_is_left_out() -> None:
     assert body["messages"][0] == {"role": "user", "content": "Be brief.\n\nhello"}
     assert body["top_p"] == 0.9 and body["max_completion_tokens"] == 10
     assert not {"temperature", "max_tokens", "stream_options"} & set(body)
+
+
+@pytest.mark.parametrize(
+    ("pasted", "address"),
+    [
+        ("http://127.0.0.1:11434", "http://127.0.0.1:11434/v1"),
+        (" https://api.example/v1/ ", "https://api.example/v1"),
+        ("https://api.example/v1/chat/completions", "https://api.example/v1"),
+        ("https://api.example/compatible-mode/v1", "https://api.example/compatible-mode/v1"),
+    ],
+)
+def test_addresses_as_people_paste_them(pasted: str, address: str) -> None:
+    assert api_address(pasted) == address
 
 
 def _events(*events: str, kind: str = "text/event-stream") -> Handler:
