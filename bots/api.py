@@ -28,6 +28,14 @@ class ApiError(Exception):
         return any(word in lower for word in words)
 
 
+class NotAnAnswer(ApiError):
+    """Something answered, but no Bot API server: a proxy's page, or a wrong address."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(502, f"not an answer of a Bot API server (status {status})")
+        self.status = status
+
+
 class Unreachable(Exception):
     """The network failed. `written` is True when the call may have been carried out all the same."""
 
@@ -73,7 +81,7 @@ def _result(status: int, body: bytes) -> Any:
         answer = json.loads(body)
         ok = answer["ok"]
     except (ValueError, TypeError, KeyError):
-        raise ApiError(status if status >= 400 else 502, "not an answer of a Bot API server") from None
+        raise NotAnAnswer(status) from None
     if ok:
         return answer.get("result")
     code, description = answer.get("error_code", status), answer.get("description", "")

@@ -5,7 +5,7 @@ import logging
 import re
 from dataclasses import dataclass
 
-from bots.api import ApiError, BotApi, Unreachable
+from bots.api import ApiError, BotApi, NotAnAnswer, Unreachable
 from core.channel import BadConfiguration, BadCredential, Host
 
 LONGEST_PAUSE = 60.0
@@ -42,10 +42,12 @@ async def sign_in(api: BotApi, host: Host, token: str) -> BotUser:
 
 
 def _judge(error: ApiError) -> tuple[str, float]:
-    if error.code == 401 or (error.code == 404 and error.description == "Not Found"):
+    if error.code in (401, 404):
         raise BadCredential(f"the token was refused: {error.description}")
     if error.code == 429:
         return f"Too Many Requests: waiting {error.retry_after:.0f} s", error.retry_after
+    if isinstance(error, NotAnAnswer) and 400 <= error.status < 500:
+        raise BadConfiguration(f"the address of the Bot API server is wrong: {error.description}")
     if 400 <= error.code < 500:
         raise BadConfiguration(f"the Bot API server refused to start: {error.description}")
     return f"the Bot API answered {error}", 0.0

@@ -89,6 +89,7 @@ class EditSurface:
     """A message that is edited, slowly, with a Stop button of ours."""
 
     first = 1.0
+    in_group, in_private = 4.0, 2.0
     refresh = float("inf")
     thinking = float("inf")
 
@@ -98,7 +99,7 @@ class EditSurface:
         self._address = Address.parse(message.chat_key)
         self._target = target
         self._shown = ""
-        self.every = 4.0 if self._address.group else 2.0
+        self.every = self.in_group if self._address.group else self.in_private
         self.message_id = target.existing
 
     async def show(self, text: str) -> bool:

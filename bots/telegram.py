@@ -66,14 +66,15 @@ class TelegramChannel:
 
     async def close(self) -> None:
         """Confirm what was taken in and close all connections."""
-        if self._api is None:
+        api, self._api = self._api, None
+        if api is None:
             return
         for preview in list(self._previews.values()):
             preview.abandon()
         if self._menu_task:
             self._menu_task.cancel()
             await self._poller.confirm()
-        await self._api.close()
+        await api.close()
 
 
 async def _show_menu(api: BotApi) -> None:

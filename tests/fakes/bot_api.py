@@ -25,9 +25,9 @@ Any token of the form NUMBER:TEXT is accepted; others get 404 as in the original
 `getUpdates`: the offset confirms, `allowed_updates` sticks, a second poll ends the first with 409.
 
 By itself: python -m tests.fakes.bot_api --port 9001 [--limits]. Then over HTTP:
-    POST /control/inject   {"token", "chat_id", "text", ...keywords of inject_message}, {"token", "update": {}},
-                           {"token", "chat_id", "message_id", "callback"} or {"token", "chat_id", "draft_id"};
-                           a list does several -> updates
+    POST /control/inject   {"token", "chat_id", "text", ...keywords of inject_message},
+                           {"token", "update": {}}, {"token", "chat_id", "message_id", "callback"},
+                           {"token", "chat_id", "draft_id"}; a list does several -> updates
     GET  /control/calls?since=N        {"calls": [...], "next": N, "refused": [...], "lost_replies": [...]}
     GET  /control/visible?chat_id=7[&token=]      {"messages": [...]}
     GET  /control/wait?chat_id=7&count=1[&text=&timeout=]   the same, once it is so; 408 when it never was
@@ -248,7 +248,8 @@ class FakeBotApi:
             case "429":
                 raise too_many(fault.retry_after)
             case "error":
-                raise Refused(fault.code, fault.description)
+                moved = {"migrate_to_chat_id": fault.migrate_to} if fault.migrate_to else {}
+                raise Refused(fault.code, fault.description, **moved)
             case "drop":
                 await _cut(request)
             case "delay":

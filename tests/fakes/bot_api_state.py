@@ -48,8 +48,8 @@ class Shown:
 @dataclass
 class Fault:
     """What happens to the next `count` calls that match. `kind`: "429" (retry_after), "error" (code,
-    description), "lost_reply" (accepted, then the connection is cut), "drop" (cut before it was accepted),
-    "delay" (seconds, then served)."""
+    description, migrate_to), "lost_reply" (accepted, then the connection is cut), "drop" (cut before it was
+    accepted), "delay" (seconds, then served). Without a method it does not strike getUpdates and getMe."""
 
     kind: str
     count: int = 1
@@ -60,6 +60,7 @@ class Fault:
     code: int = 400
     description: str = "Bad Request"
     seconds: float = 1.0
+    migrate_to: int | None = None
 
     def take(self, token: str, method: str, params: dict[str, Any]) -> bool:
         """Whether it strikes this call; counts down."""
