@@ -5,15 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from db.database import Database
-from tests.widget.stage import Stage, stage
+from tests.widget.stage import Stage, staged
+
+
+@pytest.fixture(scope="session")
+def web_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Compressed files and compiled templates, made once."""
+    return tmp_path_factory.mktemp("web-cache")
 
 
 @pytest.fixture
-async def widget(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
+async def widget(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, web_cache: Path
+) -> AsyncIterator[Stage]:
     """A widget that a website embeds, from its process to the public address."""
     monkeypatch.setenv("BOTYARD_HOME", str(tmp_path))
-    database = Database(sqlite_url)
-    async with stage(database, tmp_path) as one:
+    async with staged(sqlite_url, tmp_path, web_cache) as one:
         yield one
-    await database.close()

@@ -202,8 +202,8 @@ class Faults:
 class Stage:
     """All of it; `url` is Botyard's, `site` that of the page that embeds the widget."""
 
-    def __init__(self, database: Database, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, database: Database, folder: Path, cache: Path) -> None:
+        self.cache = cache
         self.database = database
         self.faults = Faults()
         self.pages: dict[str, tuple[str, dict[str, str]]] = {}
@@ -258,8 +258,8 @@ class Stage:
     def web_app(self) -> Starlette:
         app = Starlette()
         app.state.services = Services(self.settings, self.database, None)  # type: ignore[arg-type]
-        app.state.assets = files = Assets(self.folder / "static")
-        app.state.templates = Templates(files, self.folder / "templates")
+        app.state.assets = files = Assets(self.cache / "static")
+        app.state.templates = Templates(files, self.cache / "templates")
         install(app)
         if hasattr(files, "answer"):
             app.router.routes.append(Route("/static/{digest}/{name}", self.static))
@@ -298,9 +298,10 @@ async def serving(app: ASGIApp) -> AsyncIterator[str]:
 
 
 @contextlib.asynccontextmanager
-async def stage(database: Database, folder: Path) -> AsyncIterator[Stage]:
-    """Everything up; the widget's list of websites names `site`."""
-    one = Stage(database, folder)
+async def staged(url: str, folder: Path, cache: Path) -> AsyncIterator[Stage]:
+    """Everything up; the widget's list of websites names `site`, and BOTYARD_HOME is `folder`."""
+    database = Database(url)
+    one = Stage(database, folder, cache)
     await add_widget(database)
     sites = Starlette(routes=[Route("/{rest:path}", one.serve_page)])
     async with (
@@ -314,6 +315,7 @@ async def stage(database: Database, folder: Path) -> AsyncIterator[Stage]:
             yield one
         finally:
             await one.kill_channel()
+            await database.close()
 
 
 def events_of(text: str) -> list[dict[str, Any]]:

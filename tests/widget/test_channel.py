@@ -212,9 +212,10 @@ async def test_a_stream_ends_when_its_page_is_no_longer_listed(widget: Stage) ->
 
 async def test_too_many_messages_are_slowed_down(widget: Stage) -> None:
     async with Visitor(widget) as visitor:
-        for _ in range(30):
-            await visitor.say("hi", key="12345678")
-        answer = await visitor.post("messages", {"text": "hi"})
+        for _ in range(60):
+            answer = await visitor.post("messages", {"text": "hi"}, key="12345678")
+            if answer.status_code != 202:
+                break
         assert answer.status_code == 429 and answer.json()["error"]["code"] == "too_many"
         assert answer.headers["retry-after"] == "1"
 
