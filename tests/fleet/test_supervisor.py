@@ -196,7 +196,7 @@ async def test_a_kind_that_this_version_does_not_have_parks(yard: Yard) -> None:
 async def test_a_supervisor_that_stood_still_blames_nobody(yard: Yard) -> None:
     channel = await yard.add("worker")
     pid = (await yard.state(channel, "READY")).pid
-    time.sleep(1.5)  # noqa: ASYNC251 - longer than the time after which a channel counts as hung
+    time.sleep(2.0)  # noqa: ASYNC251 - longer than the time after which a channel counts as hung
     await asyncio.sleep(0.5)
     assert yard.unit(channel).pid == pid
 
