@@ -11,6 +11,10 @@
     document.dispatchEvent(new Event("theme"));
   };
 
+  // The server counts "today" by the reader's clock
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (zone) document.cookie = `zone=${zone};path=/;max-age=31536000;samesite=lax`;
+
   // The menu of a phone
   const openMenu = (open) => {
     root.classList.toggle("menu-open", open);

@@ -9,14 +9,9 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from tests.admin.panel import PASSWORD, Panel, running_panel
 
 ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
 CHROMIUM = "/usr/bin/chromium"
 
 
