@@ -82,7 +82,7 @@ class Log:
         self._file = LogFile(path, limits)
         self._redactor = redactor
         self._limits = limits
-        self._next_id = 1
+        self._next_id = int(time.time() * 1000)  # a reader's last id stays good over our restart
         self._level = "INFO"
         self._allowance = float(limits.burst)
         self._measured = time.monotonic()
