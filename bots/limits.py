@@ -6,35 +6,60 @@ count), thirty a second for a bot. Real limits adapt and are not published, so a
 
 import asyncio
 import time
-from collections import deque
 
-BOT = (30, 1.05)  # (messages, seconds); a little longer than documented, for the clocks and the network
+BOT = (30, 1.05)  # (messages, seconds)
 CHAT = (3, 3.15)
 CHAT_STRICT = (1, 1.05)
 GROUP = (20, 60.5)
-GROUP_PREVIEWS = 15  # of twenty; the rest is for final messages
-BOT_PREVIEWS = 20  # of thirty
+KEPT_IN_GROUP = 5  # of twenty, for final messages
+KEPT_FOR_BOT = 10  # of thirty
 MOST_CHATS = 2000  # remembered; idle ones are forgotten beyond
+WHOLE_BOT_PAUSE = 5.0
 
 
 class Window:
-    """At most so many events in any so many seconds. `reserve` hands out moments in order, now or later,
-    so that everyone who waits sleeps once."""
+    """At most so many calls in any so many seconds.
+
+    A place is free again so long after its call was *answered*: when it reached the server is known no
+    better, and this holds however slow the network is.
+    """
 
     def __init__(self, count: int, seconds: float) -> None:
+        self._places = asyncio.Semaphore(count)
         self._seconds = seconds
-        self._times: deque[float] = deque(maxlen=count)
+        self._count = count
+        self.free = count
 
-    def reserve(self, now: float) -> float:
-        """When the next event may happen; it is counted."""
-        full = len(self._times) == self._times.maxlen
-        at = max(now, self._times[0] + self._seconds) if full else now
-        self._times.append(at)
-        return at
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is left to remember."""
+        return self.free == self._count
 
-    def used(self, now: float) -> int:
-        """How many events the window ending now has, with those to come."""
-        return sum(at > now - self._seconds for at in self._times)
+    async def take(self) -> None:
+        """Wait for a place, first come first served."""
+        await self._places.acquire()
+        self.free -= 1
+
+    def answered(self) -> None:
+        """The call of a place is over."""
+        asyncio.get_running_loop().call_later(self._seconds, self.give_back)
+
+    def give_back(self) -> None:
+        """A place is free again."""
+        self.free += 1
+        self._places.release()
+
+
+class Slot:
+    """Leave for one call; `done` must follow it."""
+
+    def __init__(self, *windows: Window) -> None:
+        self._windows = windows
+
+    def done(self) -> None:
+        """The call was answered, or given up."""
+        for window in self._windows:
+            window.answered()
 
 
 class Pace:
@@ -48,46 +73,51 @@ class Pace:
         self._all_paused = 0.0
         self._last_refusal = (0, 0.0)
 
-    async def turn(self, chat_id: int) -> None:
+    async def turn(self, chat_id: int) -> Slot:
         """Wait until a message or an edit may go to the chat."""
-        now = time.monotonic()
-        at = max(self._window(chat_id).reserve(now), self._paused_until(chat_id))
-        if at > now:
-            await asyncio.sleep(at - now)
-            now = time.monotonic()
-        at = self._bot.reserve(now)
-        if at > now:
-            await asyncio.sleep(at - now)
+        chat = self._window(chat_id)
+        await chat.take()
+        try:
+            while True:
+                pause = self._pause(chat_id)
+                if pause > 0:
+                    await asyncio.sleep(pause)
+                await self._bot.take()
+                if self._pause(chat_id) <= 0:
+                    return Slot(chat, self._bot)
+                self._bot.give_back()
+        except asyncio.CancelledError:
+            chat.give_back()
+            raise
 
-    def preview(self, chat_id: int, *, counted: bool) -> bool:
-        """Whether a preview may go out now. `counted`: it is a message or an edit, not a draft."""
-        now = time.monotonic()
-        if self._paused_until(chat_id) > now or self._bot.used(now) >= BOT_PREVIEWS:
-            return False
+    async def preview(self, chat_id: int, *, counted: bool) -> Slot | None:
+        """Leave for a preview now, or None. `counted`: it is a message or an edit, not a draft."""
+        if self._pause(chat_id) > 0 or self._bot.free <= KEPT_FOR_BOT:
+            return None
         if not counted:
-            return True
-        window = self._window(chat_id)
-        room = GROUP_PREVIEWS if chat_id < 0 else 1
-        if window.used(now) >= room:
-            return False
-        window.reserve(now)
-        self._bot.reserve(now)
-        return True
+            return Slot()
+        chat = self._window(chat_id)
+        kept = KEPT_IN_GROUP if chat_id < 0 else 1
+        if chat.free <= kept:
+            return None
+        await chat.take()  # both have places: neither waits
+        await self._bot.take()
+        return Slot(chat, self._bot)
 
     def refused(self, chat_id: int, after: float) -> None:
         """The server said 429: leave the chat alone, and everyone when two chats hear it in a second."""
         now = time.monotonic()
-        self._paused[chat_id] = max(self._paused_until(chat_id), now + after)
+        self._paused[chat_id] = max(self._paused.get(chat_id, 0.0), now + after)
         other, when = self._last_refusal
         if other not in (0, chat_id) and now - when < 1:
-            self._all_paused = max(self._all_paused, now + min(after, 5.0))
+            self._all_paused = max(self._all_paused, now + min(after, WHOLE_BOT_PAUSE))
         self._last_refusal = (chat_id, now)
         if self._burst != CHAT_STRICT:
             self._burst = CHAT_STRICT
             self._chats = {chat: window for chat, window in self._chats.items() if chat < 0}
 
-    def _paused_until(self, chat_id: int) -> float:
-        return max(self._paused.get(chat_id, 0.0), self._all_paused)
+    def _pause(self, chat_id: int) -> float:
+        return max(self._paused.get(chat_id, 0.0), self._all_paused) - time.monotonic()
 
     def _window(self, chat_id: int) -> Window:
         window = self._chats.get(chat_id)
@@ -99,5 +129,5 @@ class Pace:
 
     def _forget(self) -> None:
         now = time.monotonic()
-        self._chats = {chat: window for chat, window in self._chats.items() if window.used(now)}
+        self._chats = {chat: window for chat, window in self._chats.items() if not window.idle}
         self._paused = {chat: until for chat, until in self._paused.items() if until > now}

@@ -79,7 +79,7 @@ class Sender:
     async def _call(self, address: Address, method: str, params: Params) -> Any:
         """A call whose ApiError means that the message itself is wrong."""
         where = address.params if method == "sendMessage" else {"chat_id": address.chat_id}
-        await self._pace.turn(address.chat_id)
+        slot = await self._pace.turn(address.chat_id)
         try:
             result = await self._api.call(method, {**where, **params})
         except Unreachable as error:
@@ -87,6 +87,8 @@ class Sender:
         except ApiError as error:
             self._judge(error, address)
             raise
+        finally:
+            slot.done()
         self._failures = 0
         return result
 

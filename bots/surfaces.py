@@ -9,6 +9,7 @@ from bots.api import ApiError, BotApi
 from bots.formatting import render
 from bots.limits import Pace
 from bots.sending import NO_PREVIEWS, UNCHANGED, keyboard, reply
+from bots.splitting import Part
 from core.channel import PreviewTarget
 from core.messages import InboundMessage
 
@@ -67,7 +68,7 @@ class DraftSurface:
 
     async def show(self, text: str) -> bool:
         """Send the draft: the end of the text when it is long."""
-        if not self._stage.pace.preview(self._address.chat_id, counted=False):
+        if await self._stage.pace.preview(self._address.chat_id, counted=False) is None:
             return False
         params: dict[str, Any] = {
             **self._address.params,
@@ -107,8 +108,17 @@ class EditSurface:
         part = render(text)[0]
         if part.text == self._shown:
             return True
-        if not self._stage.pace.preview(self._address.chat_id, counted=True):
+        slot = await self._stage.pace.preview(self._address.chat_id, counted=True)
+        if slot is None:
             return False
+        try:
+            await self._put(part)
+        finally:
+            slot.done()
+        self._shown = part.text
+        return True
+
+    async def _put(self, part: Part) -> None:
         params: dict[str, Any] = {
             "text": part.text,
             "entities": part.entities,
@@ -119,8 +129,6 @@ class EditSurface:
             await self._send(params)
         else:
             await self._edit({**params, "chat_id": self._address.chat_id, "message_id": int(self.message_id)})
-        self._shown = part.text
-        return True
 
     async def _send(self, params: dict[str, Any]) -> None:
         if self._message.reply_to:
