@@ -218,7 +218,8 @@ CORPUS = """\
 ![pixel](https://tracker.example/p.gif)
 ![](data:image/svg+xml,x)
 
-![k](javascript:window.hit=1) https://raw.example/page). <a href="javascript:window.hit=1">l</a> [m](mailto:a@b.example)
+![k](javascript:window.hit=1) https://raw.example/page).
+<a href="javascript:window.hit=1">l</a> [m](mailto:a@b.example)
 
 [never closed](https://x.example/
 and the text goes on
@@ -236,8 +237,10 @@ and the text goes on
 
 > quoted `<iframe srcdoc="x">` **bold** ~~gone~~
 """
-ALLOWED = {"P", "H3", "H4", "H5", "A", "EM", "STRONG", "S", "CODE", "PRE", "UL", "OL", "LI", "BLOCKQUOTE", "BR", "HR",
-           "TABLE", "THEAD", "TBODY", "TR", "TH", "TD", "DIV", "INPUT", "SPAN"}  # fmt: skip
+ALLOWED = {
+    "P", "H3", "H4", "H5", "A", "EM", "STRONG", "S", "CODE", "PRE", "UL", "OL", "LI", "BLOCKQUOTE", "BR", "HR",
+    "TABLE", "THEAD", "TBODY", "TR", "TH", "TD", "DIV", "INPUT", "SPAN",
+}  # fmt: skip
 
 
 async def test_nothing_in_an_answer_can_do_harm(widget: Stage, context: BrowserContext) -> None:
@@ -252,8 +255,8 @@ async def test_nothing_in_an_answer_can_do_harm(widget: Stage, context: BrowserC
     tags = await text.evaluate("node => [...node.querySelectorAll('*')].map((one) => one.tagName)")
     assert set(tags) <= ALLOWED and "TABLE" in tags and "PRE" in tags
     links = await text.evaluate(
-        "node => [...node.querySelectorAll('[href],[src]')].map((a) => [a.textContent, a.getAttribute('href'), "
-        "a.rel, a.target])"
+        "node => [...node.querySelectorAll('[href],[src]')]"
+        ".map((a) => [a.textContent, a.getAttribute('href'), a.rel, a.target])"
     )
     urls = [link[1] for link in links]
     assert all(url.startswith(("https://", "mailto:")) for url in urls)

@@ -3,6 +3,8 @@ import { el } from "./dom";
 import { writer, type Writer } from "./markdown";
 import type { Texts } from "./texts";
 
+const TIMELESS = new Set(["greeting", "streaming"]);
+
 export class Bubble {
   readonly node: HTMLElement;
   text = "";
@@ -55,7 +57,7 @@ export class Bubble {
     const parts: (Node | string)[] = [];
     if (note) parts.push(el("span", { className: "note" }, note));
     if (action) parts.push(el("button", { type: "button", className: "again", onclick: action[1] }, action[0]));
-    if (!note) {
+    if (!note && !TIMELESS.has(status)) {
       const shown = time.toLocaleTimeString(this.locale, { hour: "2-digit", minute: "2-digit" });
       parts.push(el("time", { datetime: time.toISOString(), title: time.toLocaleString(this.locale) }, shown));
     }

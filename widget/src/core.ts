@@ -124,7 +124,7 @@ class Conversation implements Chat {
     if (this.view.log.childElementCount) return;
     const hello = this.view.bubble("assistant", Date.now() / 1000);
     hello.finish(this.context.config.greeting || this.texts.greeting);
-    hello.mark("greeting", " ");
+    hello.mark("greeting");
   }
 
   private draw(said: Said): Bubble {
@@ -146,7 +146,7 @@ class Conversation implements Chat {
 
   private settle(bubble: Bubble, status: string): void {
     if (bubble.role === "assistant" && status === "failed") {
-      bubble.mark(status, " ", [this.texts.retry, () => this.again()]);
+      bubble.mark(status, "", [this.texts.retry, () => this.again()]);
     } else bubble.mark(status, status === "stopped" ? this.texts.stopped : "");
   }
 
@@ -195,7 +195,9 @@ class Conversation implements Chat {
   }
 
   private waiting(): void {
-    for (const letter of this.queue.letters) this.bubbles.get(letter.key)?.mark("waiting", this.texts.waiting);
+    this.view.keep(() => {
+      for (const letter of this.queue.letters) this.bubbles.get(letter.key)?.mark("waiting", this.texts.waiting);
+    });
   }
 
   private happened({ event, data }: Happened): void {
@@ -251,7 +253,7 @@ class Conversation implements Chat {
     const last = [...this.bubbles.values()].pop();
     if (last?.role === "assistant" && last.status === "failed") last.node.remove();
     const made = this.view.bubble("assistant", Date.now() / 1000);
-    made.mark("streaming", " ");
+    made.mark("streaming");
     this.bubbles.set(id, made);
     return made;
   }

@@ -25,9 +25,12 @@ export class View {
   private notice: HTMLElement;
   private dots: HTMLElement;
   private answering = false;
+  private locale: string;
 
   constructor(private context: Context, private texts: Texts, private actions: Actions) {
     const { config, root } = context;
+    const device = navigator.language; // en-GB writes times in another way than en
+    this.locale = device.startsWith(context.language) ? device : context.language;
     this.log = el("div", { className: "log", role: "log", "aria-live": "off", "aria-label": texts.messages, tabIndex: 0 });
     this.said = el("div", { className: "sr", role: "status", "aria-live": "polite" });
     this.state = el("small", { className: "state" }, texts.online);
@@ -72,7 +75,7 @@ export class View {
   }
 
   bubble(role: "user" | "assistant", at: number): Bubble {
-    const made = new Bubble(role, this.texts, at, this.context.language);
+    const made = new Bubble(role, this.texts, at, this.locale);
     const stick = this.atEnd();
     if (this.dots.isConnected && role === "assistant") this.dots.before(made.node);
     else this.log.append(made.node);
