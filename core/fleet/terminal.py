@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TextIO
 
 from core.fleet.component import Component
-from core.fleet.states import BACKOFF, PARKED, READY, SERVING, STOPPED
+from core.fleet.states import BACKOFF, DEGRADED, PARKED, READY, SERVING, STOPPED
 from core.fleet.unit import Unit
 
 TEXTS = {
@@ -51,9 +51,11 @@ TEXTS = {
     "none": ("no bots or widgets are on yet", "ботов и виджетов пока нет"),
     "parked": ("{name} is parked: {reason}", "{name} остановлен до исправления: {reason}"),
     "waits": ("{name} failed and will be tried again: {reason}", "{name}: сбой, будет повтор: {reason}"),
+    "degraded": ("{name} has trouble: {reason}", "{name}: неполадки: {reason}"),
     "draining": ("finishing running answers …", "завершаю начатые ответы …"),
     "stopped": ("stopped", "остановлен"),
 }
+FAILING = {PARKED: "parked", BACKOFF: "waits", DEGRADED: "degraded"}
 
 
 def language_of(environ: Mapping[str, str]) -> str:
@@ -99,7 +101,7 @@ class Terminal:
                 web_told = True
                 self.say("web_ready", seconds=self._seconds())
             on = [unit for unit in units.values() if unit.wanted.enabled]
-            ready = sum(unit.state in SERVING for unit in on)
+            ready = sum(unit.state == READY for unit in on)
             if not settled and all(unit.state in (*SERVING, PARKED, BACKOFF) for unit in on):
                 settled = True
                 self._settled(ready, len(on), ready != counted)
@@ -122,12 +124,12 @@ class Terminal:
     ) -> None:
         owners: dict[str, Unit | Component] = {**components, **units}
         for key, owner in owners.items():
-            if owner.state in (PARKED, BACKOFF):
+            if owner.state in FAILING:
                 reason = (owner.reason.splitlines() or [""])[0]
                 if told.get(key) != reason:
                     told[key] = reason
                     name = owner.wanted.name if isinstance(owner, Unit) else owner.name
-                    self.say("parked" if owner.state == PARKED else "waits", name=name, reason=reason)
+                    self.say(FAILING[owner.state], name=name, reason=reason)
             elif owner.state in (READY, STOPPED):
                 told.pop(key, None)
 
