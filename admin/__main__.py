@@ -2,7 +2,10 @@
 
 import asyncio
 import logging
+import signal
+import socket
 import sys
+import time
 
 import uvicorn
 import uvloop
@@ -15,33 +18,44 @@ from core.settings import Settings, load_settings
 from db.database import Database
 
 logger = logging.getLogger("admin")
+NOT_FREE = 75
 BAD_CONFIGURATION = 78
-NOT_STARTED = 75
+PATIENCE = 10.0  # a web process that was killed lets go of its port only after a while
+BACKLOG = 2048
 
 
-async def serve(settings: Settings) -> int:
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; waits a while for the port. Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+async def serve(settings: Settings, listener: socket.socket) -> int:
     """Serve until told to stop; returns the exit code."""
     database = Database(settings.database_url, connections=4)
     control = await Control.connect(settings.run_dir / SOCKET_NAME)
     try:
-        app = create_app(Services(settings, database, control))
-        server = uvicorn.Server(
-            uvicorn.Config(
-                app,
-                host=settings.host,
-                port=settings.port,
-                loop="uvloop",
-                http="httptools",
-                ws="none",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_keep_alive=75,
-                timeout_graceful_shutdown=3,
-            )
+        config = uvicorn.Config(
+            create_app(Services(settings, database, control)),
+            http="httptools",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=3,
         )
-        await server.serve()
-        return 0 if server.started else NOT_STARTED
+        server = uvicorn.Server(config)
+        logger.info("listening on %s", settings.url)
+        await server.serve(sockets=[listener])
+        return 0 if server.started else 1
     finally:
         await control.close()
         await database.close()
@@ -50,15 +64,26 @@ async def serve(settings: Settings) -> int:
 def main() -> int:
     """Read the settings and serve; returns the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _heard)
     try:
         settings = load_settings()
     except ValidationError as error:
         for problem in error.errors(include_input=False, include_url=False):
             logger.error("%s: %s", ".".join(map(str, problem["loc"])), problem["msg"])
         return BAD_CONFIGURATION
+    try:
+        listener = listen(settings.host, settings.port)
+    except OSError as error:
+        logger.error("cannot listen on %s port %s: %s", settings.host, settings.port, error.strerror)
+        return NOT_FREE
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(serve(settings))
+        return runner.run(serve(settings, listener))
+
+
+def _heard(_number: int, _frame: object) -> None:
+    """uvicorn drains, then raises the signal again: by then there is nothing left to do."""
 
 
 if __name__ == "__main__":

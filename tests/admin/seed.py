@@ -104,7 +104,7 @@ async def _talks(panel: Panel) -> None:
 
 
 def _messages(chance: random.Random, now: float, number: int) -> Any:
-    minutes = sorted(chance.betavariate(2, 1.6) * 118 for _ in range(22))
+    minutes = sorted(chance.betavariate(1.5, 1) * 119 for _ in range(22))
     for place, minute in enumerate(minutes):
         role, text = TALK[place % len(TALK)]
         source = {} if role == "user" else {"source": "model", "source_id": "openai:gpt-4o-mini"}
@@ -117,5 +117,5 @@ def _usage(chance: random.Random, now: float) -> Any:
         provider = chance.choices(("openai", "groq", "ollama"), (6, 3, 1))[0]
         bad = provider == "groq" and chance.random() < 0.2
         wave = 300 + 500 * chance.random() * (0.5 + 0.4 * math.sin(number / 40))
-        times = {"first_token_ms": wave, "total_ms": 900.0, "created_at": now - 7000 + number * 16}
+        times = {"first_token_ms": wave, "total_ms": 900.0, "created_at": now - 7000 + number * 16.6}
         yield {"provider_id": provider, "model": "m", "outcome": "quota" if bad else "ok", **times}
