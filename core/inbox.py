@@ -36,6 +36,7 @@ class Inbox:
         self._channel_id = channel_id
         self._start = start
         self._busy: set[str] = set()
+        self._waiting: set[str] = set()  # chats that may have an update waiting behind the running one
         self._lock = asyncio.Lock()  # accept and finish must not cross, or a waiting update is stranded
 
     @property
@@ -58,9 +59,13 @@ class Inbox:
                         "running" if free else "new",
                     )  # fmt: skip
                     new.append(row is not None)
-                    if row is not None and free:
+                    if row is None:
+                        continue
+                    if free:
                         taken.add(chat)
                         claims.append(_claim(row))
+                    else:
+                        self._waiting.add(chat)
             self._busy |= taken
         for claim in claims:
             self._start(claim)
@@ -73,7 +78,8 @@ class Inbox:
             async with self._database.transaction() as conn:
                 claims += [_claim(row) for row in await inbox.retake(conn, self._channel_id)]
                 running = {claim.chat_key for claim in claims}
-                for chat in await inbox.waiting_chats(conn, self._channel_id):
+                self._waiting = set(await inbox.waiting_chats(conn, self._channel_id))
+                for chat in self._waiting:
                     if chat not in running:
                         claims.append(_claim(await inbox.claim_next(conn, self._channel_id, chat)))
             self._busy |= {claim.chat_key for claim in claims}
@@ -83,14 +89,20 @@ class Inbox:
     async def finish(
         self, claim: Claim, store: Callable[[AsyncConnection], Any], status: str = "done", error: str = ""
     ) -> Any:
-        """Close a claim in the same transaction as `store(conn)`; starts the chat's next one."""
+        """Close a claim in the same transaction as `store(conn)`; starts the chat's next one.
+
+        Not durable on purpose: after a power failure the claim is taken up again, and all of it repeated.
+        """
         async with self._lock:
-            async with self._database.transaction() as conn:
+            async with self._database.transaction(durable=False) as conn:
                 stored = await store(conn)
                 await inbox.finish_update(conn, claim.id, status, error)
-                row = await inbox.claim_next(conn, self._channel_id, claim.chat_key)
+                row = None
+                if claim.chat_key in self._waiting:
+                    row = await inbox.claim_next(conn, self._channel_id, claim.chat_key)
             if row is None:
                 self._busy.discard(claim.chat_key)
+                self._waiting.discard(claim.chat_key)
         if row is not None:
             self._start(_claim(row))
         return stored

@@ -110,7 +110,7 @@ class Outbox:
                 self._flushed.set()
 
     async def _write(self, marks: dict[int, dict[str, Any]], gone: set[str]) -> None:
-        async with self._database.transaction() as conn:
+        async with self._database.transaction(durable=False) as conn:
             for row_id, values in marks.items():
                 await outbox.mark(conn, row_id, **values)
             for chat in gone:

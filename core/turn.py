@@ -69,12 +69,11 @@ class Turn:
             await place.inbox.finish(claim, _nothing)
             return
         language = language_of(message.language)
-        past = await self._past(message)
-        question, answer, preview = await self._answer(message, past, language)
+        question, answer, preview = await self._answer(message, language)
         outbound = OutboundMessage(
             chat_key=claim.chat_key,
             text=answer.text,
-            message_id=message_id(place.instance.id, claim.external_id, "assistant"),
+            message_id=self._message_id("assistant"),
             reply_to=message.reply_to,
             preview=preview or claim.preview_id,
             status=answer.status,
@@ -87,35 +86,38 @@ class Turn:
         place.deliver(rows)
         self._publish("end", "assistant", answer.text, str(outbound.message_id))
 
-    async def _past(self, message: InboundMessage) -> Past:
-        place = self._place
-        if message.command and message.command != "retry":
-            return Past()
-        async with place.database.reading() as conn:
-            return await load_past(conn, place.instance.id, self._claim.chat_key)
-
     async def _answer(
-        self, message: InboundMessage, past: Past, language: str
+        self, message: InboundMessage, language: str
     ) -> tuple[InboundMessage | None, Answer, str | None]:
         """The question to record (None for commands), its answer, and the preview's external id."""
         place = self._place
-        replaces = None
         if message.command:
             ready = answers.command(place.instance, message, language)
-            if ready:
-                return None, ready, None
-            again = answers.repeated(past, message)
-            if again is None:
-                return None, answers.own("nothing_to_retry", language), None
-            message, past, replaces = again
-        question_id = message_id(place.instance.id, self._claim.external_id, "user")
-        self._publish("message", "user", message.text, question_id)
-        answer = None if replaces else answers.instant(place.book, message, language)
-        preview = None
-        if answer is None:
-            answer, preview = await self._generate(message, past, language)
+            return (None, ready, None) if ready else await self._again(message, language)
+        self._publish("message", "user", message.text, self._message_id("user"))
+        ready = answers.instant(place.book, message, language)
+        if ready:
+            return message, ready, None
+        return message, *await self._generate(message, await self._past(), language)
+
+    async def _again(
+        self, message: InboundMessage, language: str
+    ) -> tuple[InboundMessage | None, Answer, str | None]:
+        """/retry: the last question once more; its answer takes the place of the last one."""
+        again = answers.repeated(await self._past(), message)
+        if again is None:
+            return None, answers.own("nothing_to_retry", language), None
+        question, past, replaces = again
+        answer, preview = await self._generate(question, past, language)
         answer.replaces = replaces
-        return None if replaces else message, answer, preview
+        return None, answer, preview
+
+    async def _past(self) -> Past:
+        async with self._place.database.reading() as conn:
+            return await load_past(conn, self._place.instance.id, self._claim.chat_key)
+
+    def _message_id(self, role: str) -> str:
+        return message_id(self._place.instance.id, self._claim.external_id, role)
 
     async def _generate(
         self, message: InboundMessage, past: Past, language: str
@@ -124,7 +126,7 @@ class Turn:
         if not place.instance.candidates:
             return answers.failure("no_route", language), None
         target = PreviewTarget(
-            message_id(place.instance.id, claim.external_id, "assistant"),
+            self._message_id("assistant"),
             claim.preview_id,
             lambda external_id: place.save_preview(claim.id, external_id),
         )

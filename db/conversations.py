@@ -1,6 +1,6 @@
 """Conversations and their messages."""
 
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     Float,
@@ -8,8 +8,10 @@ from sqlalchemy import (
     Index,
     Integer,
     String,
+    Table,
     Text,
     and_,
+    bindparam,
     func,
     insert,
     or_,
@@ -73,57 +75,63 @@ class Message(Row):
     created_at: Mapped[float] = mapped_column(Float)
 
 
+# Statements are made once: building one costs more than running it.
+TALK = cast(Table, Conversation.__table__)
+SAID = cast(Table, Message.__table__)
+MESSAGE_DEFAULTS = {
+    "speaker": "", "source": "", "source_id": "", "status": "final", "external_id": "",
+}  # fmt: skip
+OPEN = (
+    TALK.c.channel_id == bindparam("channel"),
+    TALK.c.chat_key == bindparam("chat"),
+    TALK.c.closed_at.is_(None),
+)
+FIND_OPEN = select(TALK).where(*OPEN)
+CLOSE = update(TALK).where(*OPEN)
+ADD = insert(TALK)
+ADD_MESSAGES = insert(SAID)
+COUNT = (
+    update(TALK)
+    .where(TALK.c.id == bindparam("talk"))
+    .values(messages=TALK.c.messages + bindparam("more"), updated_at=bindparam("at"))
+)
+NEWEST = (
+    select(SAID)
+    .where(SAID.c.conversation_id == bindparam("talk"))
+    .order_by(SAID.c.created_at.desc(), SAID.c.id.desc())
+    .limit(bindparam("most"))
+)
+
+
 async def open_conversation(conn: AsyncConnection, channel_id: str, chat_key: str) -> Any | None:
     """The open conversation of a chat, if there is one."""
-    query = select(Conversation.__table__).where(
-        Conversation.channel_id == channel_id,
-        Conversation.chat_key == chat_key,
-        Conversation.closed_at.is_(None),
-    )
-    return (await conn.execute(query)).one_or_none()
+    return (await conn.execute(FIND_OPEN, {"channel": channel_id, "chat": chat_key})).one_or_none()
 
 
 async def add_conversation(conn: AsyncConnection, **values: Any) -> str:
     """Insert a conversation; returns its id."""
     row = {"id": new_id(), "created_at": now(), "updated_at": now(), **values}
-    await conn.execute(insert(Conversation).values(row))
+    await conn.execute(ADD, row)
     return str(row["id"])
 
 
 async def close_conversation(conn: AsyncConnection, channel_id: str, chat_key: str, reason: str) -> None:
     """Close the open conversation of a chat."""
-    await conn.execute(
-        update(Conversation)
-        .where(
-            Conversation.channel_id == channel_id,
-            Conversation.chat_key == chat_key,
-            Conversation.closed_at.is_(None),
-        )
-        .values(closed_at=now(), closed_reason=reason)
-    )
+    where = {"channel": channel_id, "chat": chat_key}
+    await conn.execute(CLOSE, {**where, "closed_at": now(), "closed_reason": reason})
 
 
 async def add_messages(conn: AsyncConnection, conversation_id: str, rows: list[dict[str, Any]]) -> None:
     """Append messages (id, role, text, ...) and count them on the conversation."""
-    defaults = {c.name: c.default.arg for c in Message.__table__.c if c.default is not None}
-    full = [{**defaults, "conversation_id": conversation_id, "created_at": now(), **row} for row in rows]
-    await conn.execute(insert(Message), full)
-    await conn.execute(
-        update(Conversation)
-        .where(Conversation.id == conversation_id)
-        .values(messages=Conversation.messages + len(full), updated_at=now())
-    )
+    same = {**MESSAGE_DEFAULTS, "conversation_id": conversation_id, "created_at": now()}
+    await conn.execute(ADD_MESSAGES, [{**same, **row} for row in rows])
+    await conn.execute(COUNT, {"talk": conversation_id, "more": len(rows), "at": now()})
 
 
 async def last_messages(conn: AsyncConnection, conversation_id: str, limit: int) -> list[Any]:
     """The newest `limit` messages, oldest first."""
-    query = (
-        select(Message.__table__)
-        .where(Message.conversation_id == conversation_id)
-        .order_by(Message.created_at.desc(), Message.id.desc())
-        .limit(limit)
-    )
-    return list(reversed((await conn.execute(query)).all()))
+    rows = (await conn.execute(NEWEST, {"talk": conversation_id, "most": limit})).all()
+    return list(reversed(rows))
 
 
 async def messages_before(

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import Insert, event
+from sqlalchemy import Insert, Table, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -24,6 +24,9 @@ def async_url(url: str) -> str:
     return parsed.set(drivername=drivers[backend]).render_as_string(hide_password=False)
 
 
+ASYNCHRONOUS = text("SET LOCAL synchronous_commit = off")
+
+
 class Database:
     """Opens transactions. A transaction is never held across a network await."""
 
@@ -39,27 +42,31 @@ class Database:
             max_overflow=0,
             pool_timeout=60,
         )
+        self._reader = self.backend.execution_options(botyard_mode=inline_sqlite.READING)
+        self._unhurried = self.backend.execution_options(botyard_mode=inline_sqlite.UNHURRIED)
         if self.is_sqlite:
             event.listen(self.backend.sync_engine, "connect", inline_sqlite.prepare)
             event.listen(self.backend.sync_engine, "begin", inline_sqlite.begin)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+    async def transaction(self, *, durable: bool = True) -> AsyncIterator[AsyncConnection]:
         """A writing transaction: commits at the end of the block, rolls back on an error.
+
+        Without `durable` the commit does not wait for the disk. It survives every kill -9; a power
+        failure may undo it, as a whole. Only for what is then done again by itself.
 
         On SQLite it begins IMMEDIATE: a read-then-write under plain BEGIN fails at once
         with "database is locked", whatever the busy timeout.
         """
-        async with self.backend.connect() as connection:
-            await connection.execution_options(botyard_writes=True)
-            async with connection.begin():
-                yield connection
+        async with (self.backend if durable else self._unhurried).begin() as connection:
+            if not durable and not self.is_sqlite:
+                await connection.execute(ASYNCHRONOUS)
+            yield connection
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """A connection for reads; sees one snapshot and takes no lock."""
-        async with self.backend.connect() as connection:
-            await connection.execution_options(botyard_writes=False)
+        async with self._reader.connect() as connection:
             yield connection
 
     async def close(self) -> None:
@@ -67,22 +74,19 @@ class Database:
         await self.backend.dispose()
 
 
-def insert_new(connection: AsyncConnection, table: type[Row], unique: Sequence[str]) -> Insert:
+DIALECTS = {"sqlite": sqlite, "postgresql": postgresql}
+
+
+def insert_unless_there(dialect: str, table: Table, unique: Sequence[str]) -> Any:
     """An INSERT that leaves an existing row with the same `unique` columns untouched."""
-    insert: Insert = _dialect_insert(connection, table).on_conflict_do_nothing(index_elements=list(unique))
-    return insert
+    return DIALECTS[dialect].insert(table).on_conflict_do_nothing(index_elements=list(unique))
 
 
 def upsert(
     connection: AsyncConnection, table: type[Row], unique: Sequence[str], values: dict[str, Any]
 ) -> Insert:
     """An INSERT of `values` that updates all other columns of an existing row."""
-    insert = _dialect_insert(connection, table).values(values)
+    insert = DIALECTS[connection.dialect.name].insert(table).values(values)
     changed = {name: insert.excluded[name] for name in values if name not in unique}
     statement: Insert = insert.on_conflict_do_update(index_elements=list(unique), set_=changed)
     return statement
-
-
-def _dialect_insert(connection: AsyncConnection, table: type[Row]) -> Any:
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    return dialect.insert(table)

@@ -1,13 +1,26 @@
 """The inbox: every update, stored before it is confirmed to whoever sent it."""
 
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Float, ForeignKey, Index, Integer, String, Text, func, select, text, update
+from sqlalchemy import (
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    bindparam,
+    func,
+    select,
+    text,
+    update,
+)  # fmt: skip
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Row, now
-from db.database import insert_new
+from db.database import DIALECTS, insert_unless_there
 
 RUNNING = text("status = 'running'")
 
@@ -42,8 +55,32 @@ class InboxRow(Row):
     finished_at: Mapped[float | None] = mapped_column(Float)
 
 
-COLUMNS = (InboxRow.id, InboxRow.external_id, InboxRow.chat_key, InboxRow.raw,
-           InboxRow.attempts, InboxRow.preview_id, InboxRow.received_at)  # fmt: skip
+# Statements are made once: building one costs more than running it.
+INBOX = cast(Table, InboxRow.__table__)
+COLUMNS = (INBOX.c.id, INBOX.c.external_id, INBOX.c.chat_key, INBOX.c.raw,
+           INBOX.c.attempts, INBOX.c.preview_id, INBOX.c.received_at)  # fmt: skip
+ADD = {
+    name: insert_unless_there(name, INBOX, ("channel_id", "external_id")).returning(*COLUMNS)
+    for name in DIALECTS
+}
+WAITING = (
+    INBOX.c.channel_id == bindparam("channel"),
+    INBOX.c.chat_key == bindparam("chat"),
+    INBOX.c.status == "new",
+)
+CLAIM = (
+    update(INBOX)
+    .where(INBOX.c.id == select(func.min(INBOX.c.id)).where(*WAITING).scalar_subquery())
+    .values(status="running")
+    .returning(*COLUMNS)
+)
+CHANGE = update(INBOX).where(INBOX.c.id == bindparam("row_id"))
+RETAKE = (
+    update(INBOX)
+    .where(INBOX.c.channel_id == bindparam("channel"), INBOX.c.status == "running")
+    .values(attempts=INBOX.c.attempts + 1)
+    .returning(*COLUMNS)
+)
 
 
 async def add_update(
@@ -54,37 +91,24 @@ async def add_update(
         "channel_id": channel_id, "external_id": external_id, "chat_key": chat_key, "raw": raw,
         "status": status, "attempts": 0, "error": "", "received_at": now(),
     }  # fmt: skip
-    statement = insert_new(conn, InboxRow, ("channel_id", "external_id")).values(values)
-    return (await conn.execute(statement.returning(*COLUMNS))).one_or_none()
+    return (await conn.execute(ADD[conn.dialect.name], values)).one_or_none()
 
 
 async def claim_next(conn: AsyncConnection, channel_id: str, chat_key: str) -> Any | None:
     """Mark the oldest waiting update of a chat as running; the chat must have none running."""
-    oldest = (
-        select(func.min(InboxRow.id))
-        .where(InboxRow.channel_id == channel_id, InboxRow.chat_key == chat_key, InboxRow.status == "new")
-        .scalar_subquery()
-    )
-    statement = update(InboxRow).where(InboxRow.id == oldest).values(status="running")
-    return (await conn.execute(statement.returning(*COLUMNS))).one_or_none()
+    return (await conn.execute(CLAIM, {"channel": channel_id, "chat": chat_key})).one_or_none()
 
 
 async def finish_update(conn: AsyncConnection, row_id: int, status: str = "done", error: str = "") -> None:
     """Close a running update as done or dead."""
-    await conn.execute(
-        update(InboxRow).where(InboxRow.id == row_id).values(status=status, error=error, finished_at=now())
-    )
+    values = {"row_id": row_id, "status": status, "error": error, "finished_at": now()}
+    await conn.execute(CHANGE, values)
 
 
 async def retake(conn: AsyncConnection, channel_id: str) -> list[Any]:
     """All running updates of a channel whose process has just started, their attempts counted up."""
-    statement = (
-        update(InboxRow)
-        .where(InboxRow.channel_id == channel_id, InboxRow.status == "running")
-        .values(attempts=InboxRow.attempts + 1)
-        .returning(*COLUMNS)
-    )
-    return sorted((await conn.execute(statement)).all(), key=lambda row: int(row.id))
+    rows = (await conn.execute(RETAKE, {"channel": channel_id})).all()
+    return sorted(rows, key=lambda row: int(row.id))
 
 
 async def waiting_chats(conn: AsyncConnection, channel_id: str) -> list[str]:
@@ -95,7 +119,7 @@ async def waiting_chats(conn: AsyncConnection, channel_id: str) -> list[str]:
 
 async def save_preview(conn: AsyncConnection, row_id: int, preview_id: str) -> None:
     """Remember the message that shows the unfinished answer."""
-    await conn.execute(update(InboxRow).where(InboxRow.id == row_id).values(preview_id=preview_id))
+    await conn.execute(CHANGE, {"row_id": row_id, "preview_id": preview_id})
 
 
 async def dead_updates(conn: AsyncConnection, channel_id: str, limit: int = 50) -> list[Any]:

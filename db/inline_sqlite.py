@@ -18,6 +18,8 @@ from sqlalchemy.util import await_only
 
 LOCK_TIMEOUT = 60.0  # seconds that a transaction waits for its turn to write
 SHORTEST_WAIT, LONGEST_WAIT = 0.0005, 0.01
+READING, DURABLE, UNHURRIED = "reading", "durable", "unhurried"
+SYNCHRONOUS = {DURABLE: "PRAGMA synchronous=FULL", UNHURRIED: "PRAGMA synchronous=NORMAL"}
 PRAGMAS = (
     "PRAGMA busy_timeout=10000",
     "PRAGMA journal_mode=WAL",
@@ -82,9 +84,11 @@ def begin(connection: Connection) -> None:
     """Begin IMMEDIATE for writers, waiting for the lock in the event loop; plain BEGIN for readers."""
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)
-    if not connection.get_execution_options().get("botyard_writes", True):
+    mode = connection.get_execution_options().get("botyard_mode", DURABLE)
+    if mode == READING:
         driver.execute("BEGIN")
         return
+    driver.execute(SYNCHRONOUS[mode])
     driver.execute("PRAGMA busy_timeout=0")
     try:
         _begin_immediate(driver)

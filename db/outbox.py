@@ -1,8 +1,21 @@
 """The outbox: everything that is to be said in a chat; only the channel's own process sends it."""
 
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import JSON, Float, ForeignKey, Index, Integer, String, Text, insert, select, update
+from sqlalchemy import (
+    JSON,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    bindparam,
+    insert,
+    select,
+    update,
+)  # fmt: skip
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -32,6 +45,21 @@ class OutboxRow(Row):
     finished_at: Mapped[float | None] = mapped_column(Float)
 
 
+OUTBOX = cast(Table, OutboxRow.__table__)
+ADD = insert(OUTBOX).returning(OUTBOX.c.id)
+CHANGE = update(OUTBOX).where(OUTBOX.c.id == bindparam("row_id"))
+PENDING = (
+    select(OUTBOX)
+    .where(
+        OUTBOX.c.channel_id == bindparam("channel"),
+        OUTBOX.c.status == "new",
+        OUTBOX.c.id > bindparam("after"),
+    )
+    .order_by(OUTBOX.c.id)
+    .limit(bindparam("most"))
+)
+
+
 async def add_outbound(
     conn: AsyncConnection, channel_id: str, chat_key: str, payload: dict[str, Any], message_id: str | None
 ) -> int:
@@ -40,26 +68,20 @@ async def add_outbound(
         "channel_id": channel_id, "chat_key": chat_key, "message_id": message_id, "payload": payload,
         "status": "new", "sent_ids": [], "attempts": 0, "error": "", "created_at": now(),
     }  # fmt: skip
-    statement = insert(OutboxRow).values(values).returning(OutboxRow.id)
-    return int((await conn.execute(statement)).scalar_one())
+    return int((await conn.execute(ADD, values)).scalar_one())
 
 
 async def pending(conn: AsyncConnection, channel_id: str, after: int = 0, limit: int = 200) -> list[Any]:
     """Unsent messages with an id above `after`, oldest first."""
-    query = (
-        select(OutboxRow.__table__)
-        .where(OutboxRow.channel_id == channel_id, OutboxRow.status == "new", OutboxRow.id > after)
-        .order_by(OutboxRow.id)
-        .limit(limit)
-    )
-    return list((await conn.execute(query)).all())
+    values = {"channel": channel_id, "after": after, "most": limit}
+    return list((await conn.execute(PENDING, values)).all())
 
 
 async def mark(conn: AsyncConnection, row_id: int, **values: Any) -> None:
     """Write progress: `sent_ids`, `status` (sent or dead), `error`, `attempts`."""
     if values.get("status") in ("sent", "dead"):
         values["finished_at"] = now()
-    await conn.execute(update(OutboxRow).where(OutboxRow.id == row_id).values(**values))
+    await conn.execute(CHANGE, {"row_id": row_id, **values})
 
 
 async def dead_outbound(conn: AsyncConnection, channel_id: str, limit: int = 50) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import JSON, String, delete, select
+from sqlalchemy import JSON, String, bindparam, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -21,9 +21,12 @@ class Setting(Row):
     value: Mapped[Any] = mapped_column(JSON)
 
 
+GET = select(Setting.value).where(Setting.key == bindparam("wanted"))
+
+
 async def get_setting(conn: AsyncConnection, key: str, default: Any = None) -> Any:
     """A setting's value."""
-    row = (await conn.execute(select(Setting.value).where(Setting.key == key))).one_or_none()
+    row = (await conn.execute(GET, {"wanted": key})).one_or_none()
     return default if row is None else row.value
 
 
