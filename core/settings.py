@@ -13,7 +13,10 @@ LONGEST_RUN_DIR = 60  # bytes: a Unix socket's path may have 107, and the longes
 class Settings(BaseSettings):
     """Where Botyard lives, listens and keeps its rows."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", populate_by_name=True,
+        env_prefix="BOTYARD_",  # by name too: without it `home` would be read from HOME, `host` from HOST
+    )  # fmt: skip
 
     home: Path = Field(Path("data"), alias="BOTYARD_HOME", description="Folder for all that Botyard keeps.")
     host: str = Field("127.0.0.1", alias="BOTYARD_HOST", description="Address that the web process binds.")

@@ -10,7 +10,8 @@ from typing import Any
 
 PASSED_ON = ("PATH", "HOME", "USER", "LANG", "LANGUAGE", "TZ", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH",
              "PYTHONHOME", "SSL_CERT_FILE", "SSL_CERT_DIR", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY",
-             "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy", "LD_LIBRARY_PATH")  # fmt: skip
+             "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy", "LD_LIBRARY_PATH",
+             "BOTYARD_HOME", "BOTYARD_HOST", "BOTYARD_PORT", "BOTYARD_PUBLIC_URL")  # fmt: skip
 INHERITED = 3  # the descriptor that a program finds its socket at
 
 
