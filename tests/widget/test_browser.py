@@ -238,8 +238,8 @@ and the text goes on
 > quoted `<iframe srcdoc="x">` **bold** ~~gone~~
 """
 ALLOWED = {
-    "P", "H3", "H4", "H5", "A", "EM", "STRONG", "S", "CODE", "PRE", "UL", "OL", "LI", "BLOCKQUOTE", "BR", "HR",
-    "TABLE", "THEAD", "TBODY", "TR", "TH", "TD", "DIV", "INPUT", "SPAN",
+    "P", "H3", "H4", "H5", "A", "EM", "STRONG", "S", "CODE", "PRE", "UL", "OL", "LI", "BLOCKQUOTE", "BR",
+    "HR", "TABLE", "THEAD", "TBODY", "TR", "TH", "TD", "DIV", "INPUT", "SPAN",
 }  # fmt: skip
 
 
@@ -327,3 +327,34 @@ async def test_axe_finds_nothing_serious(
         if one["impact"] in ("serious", "critical")
     ]
     assert serious == []
+
+
+async def test_the_demo_page_asks_the_widget(widget: Stage, context: BrowserContext) -> None:
+    tab = await Tab.open(context, f"{widget.url}/demo?widget={SLUG}")
+    await tab.launcher.wait_for()
+    question = tab.page.locator(".demo-question").first
+    text = await question.inner_text()
+    await question.click()
+    await tab.said(text)
+    await tab.answers(f"You said: {text}")
+    assert await tab.page.locator("botyard-chat[data-dark]").count() == 0
+    await tab.page.locator("[data-theme-toggle]").click()
+    assert await tab.page.locator("botyard-chat[data-dark]").count() == 1
+    assert tab.errors == []
+
+
+async def test_a_phone_gets_the_whole_screen(widget: Stage, browser: Browser) -> None:
+    context = await browser.new_context(
+        viewport={"width": 390, "height": 700}, has_touch=True, locale="ru-RU", reduced_motion="reduce"
+    )
+    tab = await (await Tab.open(context, widget.page())).show()
+    assert await tab.panel.bounding_box() == {"x": 0, "y": 0, "width": 390, "height": 700}
+    assert not await tab.launcher.is_visible()
+    small = await tab.panel.evaluate(
+        "node => [...node.querySelectorAll('button, textarea')].map((one) => one.getBoundingClientRect())"
+        ".filter((box) => box.width < 44 || box.height < 44).length"
+    )
+    assert small == 0
+    await tab.page.get_by_role("button", name="Закрыть чат").click()
+    assert await tab.launcher.is_visible()
+    await context.close()

@@ -52,11 +52,13 @@ export class Feed {
     for (const happened of held) this.take(happened);
     if (!this.channel) return void this.run(signal);
     const lead = async () => {
+      if (this.leading) return;
       this.leading = true;
       await this.run(signal);
     };
     alone(this.name, lead, signal).catch(() => 0); // aborted while waiting: the panel was closed
     this.heard = Date.now();
+    setTimeout(() => !this.leading && !signal.aborted && this.on.connected(true), 500); // another tab leads
     const watch = setInterval(() => {
       if (!this.leading && Date.now() - this.heard > SILENCE + 5000) void lead(); // a frozen leader
     }, 5000);

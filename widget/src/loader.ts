@@ -65,7 +65,7 @@ function start(script: HTMLScriptElement, folder: string, slug: string): void {
     document.documentElement.append(host);
     let open = false;
     try {
-      open = !!sessionStorage.getItem("botyard:" + base + ":open");
+      open = innerWidth >= 480 && !!sessionStorage.getItem("botyard:" + base + ":open");
     } catch { /* no storage: starts closed */ }
     if (open) void show(false);
     else (window.requestIdleCallback ?? setTimeout)(early, { timeout: 4000 } as never);

@@ -162,8 +162,9 @@ export class View {
   }
 
   private colours(): CSSStyleSheet {
-    const { light, dark } = this.context.config.accent;
-    return sheet(`.panel{--accent:${light}}:host([data-dark]) .panel{--accent:${dark}}`);
+    const { light, dark, ink } = this.context.config.accent;
+    const shade = ink === "#ffffff" ? "#0000002b" : "#ffffff40"; // away from the ink: it stays readable
+    return sheet(`.panel{--accent:${light};--shade:${shade}}:host([data-dark]) .panel{--accent:${dark}}`);
   }
 
   private followTheme(): void {
