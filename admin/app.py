@@ -15,7 +15,7 @@ from admin import api, assets, monitoring, pages, widget_routes
 from admin.i18n import language_of
 from admin.live import Live
 from admin.pages.page import bare, sign_in_url
-from admin.security import Forged, SecurityHeaders
+from admin.security import BodyLimit, Forged, SecurityHeaders
 from admin.services import Services
 from admin.sign_in import Forbidden, SignInNeeded, Throttle
 from admin.templating import Templates
@@ -42,6 +42,7 @@ def create_app(services: Services) -> FastAPI:
     _install_errors(app)
     remove_compress_type("text/event-stream")
     app.add_middleware(CompressMiddleware, zstd_level=3)
+    app.add_middleware(BodyLimit)
     app.add_middleware(SecurityHeaders)
     return app
 
@@ -81,6 +82,7 @@ def problem(request: Request, status: int) -> Response:
     texts = {
         403: (t("This is not yours to change"), t("Your role allows reading. Ask an owner for more.")),
         404: (t("There is nothing here"), t("It may have been deleted, or the address is wrong.")),
+        413: (t("That is too large"), t("A form may have 1 MB, a document 20 MB.")),
         400: (t("The request was refused"), t("It did not come from this page. Load the page again.")),
     }
     default = (t("Something went wrong"), t("It is in the log of the web process. Try again."))

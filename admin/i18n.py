@@ -6,6 +6,7 @@
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
@@ -21,6 +22,7 @@ FOLDER = Path(__file__).parent / "locale"
 LANGUAGES = ("en", "ru")
 NAMES = {"en": "English", "ru": "Русский"}
 COOKIE = "language"
+BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def N_(message: str) -> str:
@@ -74,7 +76,7 @@ def language_of(connection: HTTPConnection) -> Language:
 
 def extracted() -> Catalog:
     """Every text that code and templates use."""
-    catalog = Catalog(charset="utf-8")
+    catalog = _dated(Catalog(charset="utf-8"))
     folder = Path(__file__).parent
     methods = [("**.py", "python"), ("**/templates/**.html", "jinja2.ext:babel_extract")]
     keywords = {"_": None, "N_": None, "t": None, "plural": (1, 2), "ngettext": (1, 2), "trans": None}
@@ -91,7 +93,14 @@ def catalog_of(language: str) -> Catalog:
     if not path.exists():
         return Catalog(language, charset="utf-8")
     with path.open("rb") as file:
-        return read_po(file, locale=language)
+        return _dated(read_po(file, locale=language))
+
+
+def _dated(catalog: Catalog) -> Catalog:
+    """The same catalogue with dates that do not change at every reading."""
+    catalog.creation_date = catalog.revision_date = BEGINNING
+    catalog.last_translator = catalog.language_team = "Botyard"
+    return catalog
 
 
 def compiled(language: str) -> bytes:

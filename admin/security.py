@@ -5,13 +5,47 @@ import ipaddress
 import secrets
 from urllib.parse import urlsplit
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 CSRF_FIELD = "csrf"
 CSRF_HEADER = "x-csrf"
 PERMISSIONS = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
+
+
+SMALL, LARGE = 1 << 20, 21 << 20  # bytes of a form, and of one with a document
+OTHERS = ("/api/", "/w/")  # these limit what they read themselves
+
+
+class BodyLimit:
+    """Refuses bodies that no form of the panel has, before they fill memory or disk."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].startswith(OTHERS):
+            await self.app(scope, receive, send)
+            return
+        limit = LARGE if scope["path"].endswith("/documents") else SMALL
+        length = Headers(scope=scope).get("content-length", "0")
+        if not length.isdigit() or int(length) > limit:
+            await PlainTextResponse("Too large", 413)(scope, receive, send)
+            return
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > limit:
+                raise HTTPException(413)
+            return message
+
+        await self.app(scope, counted, send)
 
 
 class Forged(Exception):

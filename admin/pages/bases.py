@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request, UploadFile
-from starlette.datastructures import FormData
+from fastapi import APIRouter, Request
+from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -19,7 +19,6 @@ from core.instance import FaqEntry
 from core.knowledge import KnowledgeModel
 
 router = APIRouter()
-LARGEST_UPLOAD = 20 << 20
 LONGEST_QUESTION = 2000
 
 
@@ -111,13 +110,17 @@ async def delete_faq(request: Request, base_id: str, faq_id: str, person: MayCha
 
 
 @router.post("/bases/{base_id}/documents")
-async def upload(request: Request, base_id: str, file: UploadFile, person: MayChange) -> Response:
+async def upload(request: Request, base_id: str, person: MayChange) -> Response:
     """Take in a document."""
     page = await _base_page(request, base_id)
-    data = await file.read(LARGEST_UPLOAD + 1)
+    async with request.form() as form:
+        file = form.get("file")
+        if not isinstance(file, UploadFile):
+            raise HTTPException(400)
+        name, data = file.filename or "", await file.read()
 
     async def change() -> Response:
-        await configuration_of(request).documents.add(actor(person), base_id, file.filename or "", data)
+        await configuration_of(request).documents.add(actor(person), base_id, name, data)
         return back(f"/bases/{base_id}", "uploaded")
 
     return await attempt(request, page, {}, change)

@@ -52,7 +52,7 @@ NAVIGATION: tuple[tuple[str, tuple[Room, ...]], ...] = (
             Room("providers", N_("Providers"), "plug", "/providers"),
             Room("routes", N_("Routes"), "route", "/routes"),
             Room("characters", N_("Characters"), "drama", "/characters"),
-            Room("bases", N_("Knowledge"), "brain-circuit", "/bases"),
+            Room("bases", N_("Knowledge bases"), "brain-circuit", "/bases"),
         ),
     ),
     (

@@ -51,7 +51,7 @@ async def _things(request: Request) -> list[Hit]:
         (await configuration.providers.all(), "/providers/", "plug", t("Providers")),
         (await configuration.routes.all(), "/routes/", "route", t("Routes")),
         (await configuration.characters.all(), "/characters/", "drama", t("Characters")),
-        (await configuration.bases.all(), "/bases/", "brain-circuit", t("Knowledge")),
+        (await configuration.bases.all(), "/bases/", "brain-circuit", t("Knowledge bases")),
     ):
         found += [Hit(row.name or row.id, url + row.id, icon, kind) for row in rows]
     return found

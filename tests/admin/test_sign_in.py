@@ -1,5 +1,7 @@
 """Set-up, sign-in and who may do what, over HTTP."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 
 from admin.sign_in import Throttle, hash_password
@@ -143,3 +145,13 @@ async def test_an_unknown_page_is_said_in_the_readers_language(owned: Panel) -> 
     answer = await owned.client.get("/nowhere", headers={"accept-language": "ru"})
     assert answer.status_code == 404 and "Здесь ничего нет" in answer.text
     assert (await owned.client.get("/conversations?before=x")).status_code == 400
+
+
+async def test_a_body_that_no_form_has_is_refused_unread(owned: Panel) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(40):
+            yield b"a" * 65536
+
+    assert (await owned.client.post("/sign-in", content=b"a" * 2_000_000)).status_code == 413
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    assert (await owned.client.post("/sign-in", content=endless(), headers=form)).status_code == 413

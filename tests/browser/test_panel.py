@@ -20,10 +20,10 @@ async def test_from_the_set_up_link_to_a_running_bot(panel: Panel, page: Page) -
     await page.get_by_label("Name").fill("Support desk")
     await page.get_by_label("Id", exact=True).fill("support")
     await page.get_by_label("Token").fill("nonsense")
-    await page.get_by_role("button", name="Make the bot").click()
+    await page.get_by_role("button", name="Create").click()
     await expect(page.get_by_text("Is not a bot token")).to_be_visible()
     await page.get_by_label("Token").fill(token(1))
-    await page.get_by_role("button", name="Make the bot").click()
+    await page.get_by_role("button", name="Create").click()
     await expect(page.locator("#state")).to_contain_text("Running")
     await expect(page.get_by_role("status").filter(has_text="Created.")).to_be_visible()
     assert "done=" not in page.url
