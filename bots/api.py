@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from yarl import URL
@@ -50,6 +51,7 @@ class BotApi:
     def __init__(self, base: str, token: str) -> None:
         self._root = f"{base.rstrip('/')}/bot{token}/"
         self._urls: dict[str, URL] = {}
+        self._proxy = _proxy_for(URL(base))
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -64,7 +66,7 @@ class BotApi:
         body = json.dumps(params or {}).encode()
         limits = aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_WITHIN)
         try:
-            async with self._session.post(url, data=body, timeout=limits) as response:
+            async with self._session.post(url, data=body, timeout=limits, proxy=self._proxy) as response:
                 return _result(response.status, await response.read())
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise Unreachable(type(error).__name__, written=False) from None
@@ -74,6 +76,16 @@ class BotApi:
     async def close(self) -> None:
         """Close all connections."""
         await self._session.close()
+
+
+def _proxy_for(base: URL) -> URL | None:
+    """The HTTP proxy that the environment names for an address. Looked up once: aiohttp's own way reads the
+    environment and a netrc file for each request."""
+    host = base.host or ""
+    if host in ("localhost", "::1") or host.startswith("127.") or proxy_bypass(host):
+        return None
+    named = getproxies().get(base.scheme, "")
+    return URL(named) if named.startswith(("http://", "https://")) else None
 
 
 def _result(status: int, body: bytes) -> Any:

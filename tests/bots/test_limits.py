@@ -42,7 +42,7 @@ async def test_single_replies_never_wait() -> None:
         (await pace.turn(chat)).done()
     for _ in range(20):
         (await group.turn(-1)).done()
-    assert time.monotonic() - begun < 0.1
+    assert time.monotonic() - begun < 0.5
 
 
 async def test_a_second_burst_in_a_chat_waits() -> None:
@@ -50,7 +50,7 @@ async def test_a_second_burst_in_a_chat_waits() -> None:
     begun = time.monotonic()
     for _ in range(4):
         (await pace.turn(7)).done()
-    assert 2 < time.monotonic() - begun < 4
+    assert 2 < time.monotonic() - begun < 6
 
 
 async def test_a_refused_bot_stops_bursting() -> None:

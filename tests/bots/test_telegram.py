@@ -100,7 +100,7 @@ async def test_a_reply_is_quick(api: FakeBotApi, live: Live) -> None:
         api.inject_message(TOKEN, chat, "Hello")
         await api.wait_visible(chat)
         times.append(time.monotonic() - begun)
-    assert sorted(times)[len(times) // 2] < 0.05
+    assert sorted(times)[len(times) // 2] < 0.25
 
 
 def _echo(live: Live) -> None:

@@ -83,7 +83,7 @@ class Bot:
         self.id = int(head) if head.isdigit() else zlib.crc32(token.encode())
         self.username = f"bot{self.id}_bot"
         self.updates: deque[dict[str, Any]] = deque()
-        self.next_id = 1
+        self.next_id = int(time.time() * 100) % 2**31  # update ids go on after a restart of the server
         self.allowed: set[str] | None = None
         self.poll: asyncio.Future[str] | None = None
         self.polls = 0
