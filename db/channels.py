@@ -2,7 +2,20 @@
 
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Float, Index, Integer, String, Text, delete, insert, select, update
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Float,
+    Index,
+    Integer,
+    String,
+    Text,
+    bindparam,
+    delete,
+    insert,
+    select,
+    update,
+)  # fmt: skip
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -41,6 +54,9 @@ class Channel(Row):
     updated_at: Mapped[float] = mapped_column(Float)
 
 
+GET = select(Channel.__table__).where(Channel.__table__.c.id == bindparam("wanted"))
+
+
 async def all_channels(conn: AsyncConnection, kind: str | None = None) -> list[Any]:
     """Every instance, oldest first."""
     query = select(Channel.__table__).order_by(Channel.created_at, Channel.id)
@@ -51,8 +67,7 @@ async def all_channels(conn: AsyncConnection, kind: str | None = None) -> list[A
 
 async def get_channel(conn: AsyncConnection, channel_id: str) -> Any | None:
     """One instance by its id."""
-    query = select(Channel.__table__).where(Channel.id == channel_id)
-    return (await conn.execute(query)).one_or_none()
+    return (await conn.execute(GET, {"wanted": channel_id})).one_or_none()
 
 
 async def find_channel(conn: AsyncConnection, kind: str, slug: str) -> Any | None:

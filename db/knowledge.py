@@ -5,7 +5,19 @@ The search over passages is in db/passages.py.
 
 from typing import Any
 
-from sqlalchemy import Float, ForeignKey, Integer, String, Text, delete, func, insert, select, update
+from sqlalchemy import (
+    Float,
+    ForeignKey,
+    Integer,
+    String,
+    Text,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)  # fmt: skip
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -96,10 +108,16 @@ async def delete_base(conn: AsyncConnection, base_id: str) -> None:
     await conn.execute(delete(Base).where(Base.id == base_id))
 
 
+FAQS = (
+    select(Faq.__table__)
+    .where(Faq.base_id.in_(bindparam("bases", expanding=True)))
+    .order_by(Faq.created_at, Faq.id)
+)
+
+
 async def faqs_of(conn: AsyncConnection, base_ids: list[str]) -> list[Any]:
     """FAQ entries of some bases, oldest first."""
-    query = select(Faq.__table__).where(Faq.base_id.in_(base_ids)).order_by(Faq.created_at, Faq.id)
-    return list((await conn.execute(query)).all())
+    return list((await conn.execute(FAQS, {"bases": list(base_ids)})).all())
 
 
 async def get_faq(conn: AsyncConnection, faq_id: str) -> Any | None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import JSON, Float, String, Text, delete, insert, select, update
+from sqlalchemy import JSON, Float, String, Text, bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -38,6 +38,12 @@ class Character(Row):
     updated_at: Mapped[float] = mapped_column(Float)
 
 
+GET = {
+    kind: select(kind.__table__).where(kind.__table__.c.id == bindparam("wanted"))
+    for kind in (Route, Character)
+}
+
+
 async def all_of(conn: AsyncConnection, kind: type[Route] | type[Character]) -> list[Any]:
     """Every route, or every character, oldest first."""
     table = kind.__table__
@@ -47,8 +53,7 @@ async def all_of(conn: AsyncConnection, kind: type[Route] | type[Character]) -> 
 
 async def get_one(conn: AsyncConnection, kind: type[Route] | type[Character], row_id: str) -> Any | None:
     """One route or character by its slug."""
-    table = kind.__table__
-    return (await conn.execute(select(table).where(table.c.id == row_id))).one_or_none()
+    return (await conn.execute(GET[kind], {"wanted": row_id})).one_or_none()
 
 
 async def save_one(
