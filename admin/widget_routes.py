@@ -130,7 +130,7 @@ class Widgets:
 def install(app: Starlette) -> None:
     """Add the demo page and all of /w/ to the web process's application."""
     widgets = Widgets()
-    app.router.routes += [
+    app.router.routes[:0] = [  # first: the panel has a hundred routes, and every event of a page passes here
         Route("/demo", demo, methods=["GET"]),
         Route("/w/assets/{digest}/core.js", widgets.core, methods=["GET"]),
         Route("/w/{slug}.js", widgets.loader, methods=["GET"]),
