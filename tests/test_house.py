@@ -30,7 +30,7 @@ def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]
             yield node
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [n for n in NAMES if "/versions/" not in n])
 def test_sizes_and_shape(name: str) -> None:
     source = (ROOT / name).read_text()
     tree = ast.parse(source)
