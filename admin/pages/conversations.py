@@ -92,10 +92,10 @@ async def _watched(request: Request, row: Any) -> AsyncIterator[str]:
         async with database.reading() as conn:
             rows = await last_messages(conn, row.id, MOST_MESSAGES)
         html = templates_of(request).fragment(language, "conversation_parts.html", "talk", rows)
-        return message(partial("#talk", html))
+        return message(partial("#talk", html)) + json_message("settled", {})
 
     def wants(event: Event) -> bool:
-        if event.get("topic") != "conversation":
+        if event.get("topic") != "conversation" or row.closed_at is not None:
             return False
         if event.get("conversation_id"):
             return bool(event["conversation_id"] == row.id)
@@ -105,9 +105,9 @@ async def _watched(request: Request, row: Any) -> AsyncIterator[str]:
     async for event in events(live, wants):
         if event is None:
             yield ": ping\n\n"
-        elif event.get("event") == "delta":
-            shown = {name: event.get(name) or "" for name in ("text", "message_id")}
-            yield json_message("delta", {**shown, "restart": bool(event.get("restart"))})
+        elif event.get("event") in ("delta", "message"):
+            name = "delta" if event["event"] == "delta" else "asked"  # rows follow when the answer is whole
+            yield json_message(name, {"text": event.get("text") or "", "restart": bool(event.get("restart"))})
         else:
             yield await messages()
 

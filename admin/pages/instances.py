@@ -20,11 +20,14 @@ from admin.sign_in import MayChange, SignedIn
 from core.configs import BotConfig, NewBot, NewWidget, WidgetConfig
 from core.configuration_errors import ConfigurationError, NotFound
 from core.fleet.control import ControlError
+from db.inbox import dead_updates
+from db.outbox import dead_outbound
 
 router = APIRouter()
 SHARED = ("name", "route", "character")
 TOPICS = ("state", "config", "conversation")
 ROOMS = ("bots", "widgets")
+MOST_DEAD = 20
 ACTIONS = {"start": "started", "stop": "stopped", "restart": "restarted"}
 
 
@@ -40,8 +43,11 @@ async def choices(request: Request) -> Values:
 
 
 async def observed(request: Request, row: Any) -> Values:
-    """What the orchestrator sees of an instance."""
-    return {"view": await one(request, row.channel_id)}
+    """What the orchestrator sees of an instance, and what was set aside."""
+    async with services_of(request).database.reading() as conn:
+        unread = await dead_updates(conn, row.channel_id, MOST_DEAD)
+        unsent = await dead_outbound(conn, row.channel_id, MOST_DEAD)
+    return {"view": await one(request, row.channel_id), "unread": unread, "unsent": unsent}
 
 
 async def one(request: Request, channel_id: str) -> InstanceView:

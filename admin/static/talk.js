@@ -1,24 +1,25 @@
-// A conversation: what is being written just now, and the end of the page kept in sight.
+// A conversation: what was just asked and is being written, until it is a row; the end kept in sight.
 (() => {
-  const box = document.getElementById("writing");
-  const bubble = box.firstElementChild;
+  const [asked, answer] = document.getElementById("writing").children;
   const atEnd = () => innerHeight + scrollY > document.body.scrollHeight - 160;
   const toEnd = () => scrollTo({ top: document.body.scrollHeight });
-  let writing = "";
-  document.addEventListener("delta", (event) => {
-    const { text, message_id: id, restart } = JSON.parse(event.detail.data);
+  const write = (bubble, text) => {
     const follow = atEnd();
-    if (restart || id !== writing) bubble.textContent = "";
-    writing = id;
-    bubble.textContent += text;
-    box.hidden = false;
+    bubble.textContent = text;
+    bubble.hidden = !text;
     if (follow) toEnd();
+  };
+  document.addEventListener("asked", (event) => {
+    write(answer, "");
+    write(asked, JSON.parse(event.detail.data).text);
   });
-  document.addEventListener("htmx:after:swap", () => {
-    const follow = atEnd();
-    box.hidden = true;
-    bubble.textContent = "";
-    if (follow) toEnd();
+  document.addEventListener("delta", (event) => {
+    const { text, restart } = JSON.parse(event.detail.data);
+    write(answer, (restart ? "" : answer.textContent) + text);
+  });
+  document.addEventListener("settled", () => {
+    write(asked, "");
+    write(answer, "");
   });
   const input = document.getElementById("f-text");
   input?.addEventListener("keydown", (event) => {

@@ -7,6 +7,8 @@ import pytest
 from sqlalchemy import text
 
 from admin.pages.routes import rests
+from db.inbox import add_update
+from db.outbox import add_outbound, mark
 from tests.admin.panel import Panel
 from tests.admin.seed import fill, token
 from tests.fakes.llm import fake_llm
@@ -230,3 +232,16 @@ async def test_people_are_added_and_removed(owned: Panel) -> None:
     assert (await owned.post(f"/people/{row[1]}/delete")).status_code == 303
     own = await scalar(owned, "SELECT id FROM operator")
     assert (await owned.post(f"/people/{own}/delete")).status_code == 400
+
+
+async def test_what_was_set_aside_is_shown(owned: Panel) -> None:
+    await new_bot(owned)
+    channel = str(await scalar(owned, "SELECT id FROM channel"))
+    async with owned.database.transaction() as conn:
+        await add_update(conn, channel, "1", "42", "{}", "new")
+        await conn.execute(text("UPDATE inbox SET status = 'dead', error = '<no> text'"))
+        row = await add_outbound(conn, channel, "43", {}, None)
+        await mark(conn, row, status="dead", error="chat not found")
+    page = (await owned.client.get("/bots/shop")).text
+    assert "Messages that could not be handled" in page and "&lt;no&gt; text" in page
+    assert "Messages that could not be sent" in page and "chat not found" in page

@@ -82,7 +82,7 @@ async def test_an_answer_is_seen_while_it_is_written(owned: Panel) -> None:
         )
         owned.orchestrator.server.publish({**event, "event": "delta", "text": "Wait…"})
         delta = json.loads((await events.until("event: delta")).partition("data: ")[2])
-        assert delta == {"text": "Wait…", "message_id": "m", "restart": False}
+        assert delta == {"text": "Wait…", "restart": False}
         owned.orchestrator.server.publish({**event, "event": "end"})
         await events.until('hx-target="#talk"')
 

@@ -95,10 +95,14 @@ async def test_an_answer_is_watched_and_an_operator_writes(panel: Panel, page: P
     conversation = page.url.rpartition("/")[2]
     event = {"topic": "conversation", "conversation_id": conversation, "event": "delta", "message_id": "m"}
     await expect(page.locator("#talk")).to_contain_text("onerror")
+    panel.orchestrator.server.publish({**event, "event": "message", "role": "user", "text": "Which one?"})
+    await expect(page.locator("#writing .user")).to_contain_text("Which one?")
     panel.orchestrator.server.publish({**event, "text": "Let me "})
     await expect(page.locator("#writing")).to_contain_text("Let me")
     panel.orchestrator.server.publish({**event, "text": "see <b>"})
     await expect(page.locator("#writing")).to_contain_text("Let me see <b>")
+    panel.orchestrator.server.publish({**event, "event": "end"})
+    await expect(page.locator("#writing")).not_to_be_visible()
     await page.get_by_label("Write as an operator").fill("This is Anna")
     await page.keyboard.press("Enter")
     await expect(page.locator("#talk article").last).to_contain_text("This is Anna")
