@@ -46,12 +46,13 @@ class Unreachable(Exception):
 
 
 class BotApi:
-    """One bot's connection. Create it inside the running loop; nothing here logs or raises the token."""
+    """One bot's connection. Create it inside the running loop; nothing here logs or raises the token.
+    An address that is none raises ValueError."""
 
     def __init__(self, base: str, token: str) -> None:
         self._root = f"{base.rstrip('/')}/bot{token}/"
         self._urls: dict[str, URL] = {}
-        self._proxy = _proxy_for(URL(base))
+        self._proxy = _proxy_for(_address(base))
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -68,14 +69,23 @@ class BotApi:
         try:
             async with self._session.post(url, data=body, timeout=limits, proxy=self._proxy) as response:
                 return _result(response.status, await response.read())
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise Unreachable(type(error).__name__, written=False) from None
-        except (aiohttp.ClientError, TimeoutError) as error:
+        except aiohttp.ClientConnectorError as error:
+            raise Unreachable(str(error), written=False) from None
+        except aiohttp.ConnectionTimeoutError:
+            raise Unreachable("timeout while connecting", written=False) from None
+        except (aiohttp.ClientError, TimeoutError) as error:  # its text may hold the address with the token
             raise Unreachable(type(error).__name__, written=True) from None
 
     async def close(self) -> None:
         """Close all connections."""
         await self._session.close()
+
+
+def _address(base: str) -> URL:
+    address = URL(base)
+    if address.scheme not in ("http", "https") or not address.host:
+        raise ValueError(f"not an http address: {base[:200]}")
+    return address
 
 
 def _proxy_for(base: URL) -> URL | None:

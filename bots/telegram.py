@@ -15,7 +15,7 @@ from bots.rehearsal import rehearse
 from bots.sending import Sender
 from bots.sign_in import sign_in
 from bots.surfaces import DraftSupport, Stage
-from core.channel import Channel, Host, Identity, Preview, PreviewTarget
+from core.channel import BadConfiguration, Channel, Host, Identity, Preview, PreviewTarget
 from core.messages import InboundMessage, OutboundMessage
 
 logger = logging.getLogger(__name__)
@@ -30,9 +30,13 @@ class TelegramChannel:
         self._previews: WeakValueDictionary[str, LivePreview] = WeakValueDictionary()
 
     async def open(self, host: Host, token: str) -> Identity:
-        """Sign in; waits while the server cannot be reached. Raises BadCredential."""
-        api = BotApi(str(host.instance.config.get("api_base") or PUBLIC_SERVER), token)
-        self._api = api
+        """Sign in; waits while the server cannot be reached. Raises BadCredential or
+        BadConfiguration."""
+        base = str(host.instance.config.get("api_base") or PUBLIC_SERVER)
+        try:
+            api = self._api = BotApi(base, token)
+        except ValueError as error:
+            raise BadConfiguration(f"the address of the Bot API server is wrong: {error}") from None
         bot = await sign_in(api, host, token)
         self._intake = Intake(bot.id, bot.username)
         self._pace = Pace()

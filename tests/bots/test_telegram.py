@@ -61,6 +61,14 @@ async def test_an_address_that_is_no_bot_api(api: FakeBotApi) -> None:
     await channel.close()
 
 
+@pytest.mark.parametrize("address", ["http://[", "http://a:port", "nonsense", "ftp://a.example"])
+async def test_an_address_that_is_none(address: str) -> None:
+    channel = create()
+    with pytest.raises(BadConfiguration, match="address"):
+        await channel.open(SmallHost(address), TOKEN)
+    await channel.close()
+
+
 async def test_signing_in_waits_for_the_network_and_for_429(api: FakeBotApi) -> None:
     api.fault(Fault("429", method="getMe", retry_after=1))
     await api.down()
