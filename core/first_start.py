@@ -48,7 +48,9 @@ async def _first_rows(configuration: Configuration, bot_token: str) -> None:
         lambda: configuration.characters.create(
             ACTOR, NewCharacter(id=DEFAULT, name="Assistant", prompt=PROMPT), SETUP
         ),
-        lambda: configuration.widgets.create(ACTOR, NewWidget(id=DEMO, name="Demo", bases=[DEMO])),
+        lambda: configuration.widgets.create(
+            ACTOR, NewWidget(id=DEMO, name="Demo", title="Botyard", bases=[DEMO])
+        ),
     ]
     if bot_token:
         steps.append(lambda: configuration.bots.create(ACTOR, NewBot(id=FIRST_BOT, token=bot_token)))
