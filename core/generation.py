@@ -16,7 +16,7 @@ KNOWLEDGE = "knowledge"
 class Generation:
     """Runs a route's stream as a task of its own, so that `stop()` ends it even before the first token."""
 
-    def __init__(self, stream: RouteStream, preview: Preview, publish: Callable[[str], None]) -> None:
+    def __init__(self, stream: RouteStream, preview: Preview, publish: Callable[[str | None], None]) -> None:
         self._stream = stream
         self._preview = preview
         self._publish = publish
@@ -53,6 +53,7 @@ class Generation:
                     self._parts.clear()
                     self._cited = None
                     self._preview.restart()
+                    self._publish(None)
                 case Cited():
                     self._cited = delta
 

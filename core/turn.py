@@ -139,10 +139,11 @@ class Turn:
         answer = await self._generation.run(language)
         return answer, await preview.close()
 
-    def _publish_delta(self, text: str) -> None:
-        self._publish("delta", "assistant", text, "")
+    def _publish_delta(self, text: str | None) -> None:
+        """For operators who watch: more text, or (None) a new beginning."""
+        self._publish("delta", "assistant", text or "", "", restart=text is None)
 
-    def _publish(self, event: str, role: str, text: str, ref: str) -> None:
+    def _publish(self, event: str, role: str, text: str, ref: str, **more: bool) -> None:
         self._place.publish(
             {
                 "topic": "conversation",
@@ -152,6 +153,7 @@ class Turn:
                 "role": role,
                 "text": text[:8000],
                 "message_id": ref,
+                **more,
             }
         )
 
