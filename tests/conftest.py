@@ -49,11 +49,11 @@ async def database(request: pytest.FixtureRequest) -> AsyncIterator[Database]:
         return
     server = request.getfixturevalue("postgres")
     name = f"test_{uuid.uuid4().hex}"
-    await _execute(server, f"CREATE DATABASE {name} TEMPLATE botyard_template")
+    await execute(server, f"CREATE DATABASE {name} TEMPLATE botyard_template")
     database = Database(server.replace("/postgres?", f"/{name}?"))
     yield database
     await database.close()
-    await _execute(server, f"DROP DATABASE {name}")
+    await execute(server, f"DROP DATABASE {name}")
 
 
 def _apart(work: Coroutine[Any, Any, None]) -> None:
@@ -63,11 +63,12 @@ def _apart(work: Coroutine[Any, Any, None]) -> None:
 
 
 async def _make_template(url: str) -> None:
-    await _execute(url, "CREATE DATABASE botyard_template")
+    await execute(url, "CREATE DATABASE botyard_template")
     await migrate(url.replace("/postgres?", "/botyard_template?"))
 
 
-async def _execute(url: str, statement: str) -> None:
+async def execute(url: str, statement: str) -> None:
+    """Run one statement outside of a transaction."""
     database = Database(url)
     async with database.backend.connect() as conn:
         await conn.execution_options(isolation_level="AUTOCOMMIT")

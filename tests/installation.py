@@ -125,13 +125,16 @@ class Installation:
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> int:
         """Send a signal (kill -9) to a process by name; returns its pid."""
-        pid = self.pid(name)
-        if pid is None:
-            raise RuntimeError(f"{name} does not run")
+        pid = wait_until(lambda: self._living(name), 10, f"{name} runs")
         os.kill(pid, number)
         if name == "orchestrator" and self.process is not None and number == signal.SIGKILL:
             self.process.wait()
         return pid
+
+    def _living(self, name: str) -> int:
+        """Its process, once there is one: a row may still name the one before."""
+        pid = self.pid(name)
+        return pid if pid is not None and psutil.pid_exists(pid) else 0
 
     def descendants(self) -> list[psutil.Process]:
         """Every process of this installation, found by its BOTYARD_HOME or its parent."""

@@ -66,7 +66,7 @@ class _Killer(threading.Thread):
             try:
                 self.installation.kill(victim)
                 break
-            except (RuntimeError, ProcessLookupError):  # it is just being started again
+            except (TimeoutError, ProcessLookupError):  # it is just being started again
                 time.sleep(0.05)
         self.killed.append((time.monotonic(), victim))
         if victim == "orchestrator":

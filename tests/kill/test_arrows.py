@@ -26,7 +26,7 @@ class Town:
 
     def __init__(self, folder: Path) -> None:
         self.api = RemoteBotApi()
-        self.llm = RemoteLLM("--chunks", "30", "--delay", "0.05")
+        self.llm = RemoteLLM("--chunks", "40", "--delay", "0.05")
         self.fleet = write_fleet(folder / "fleet.toml", 2, self.api.root, self.llm.url)
         self.installation = Installation(folder / "home")
         self.installation.start("--fleet", str(self.fleet))
@@ -92,7 +92,7 @@ def test_exactly_one_answer(town: Town, victim: str, arrow: str) -> None:
             town.api.say(bot, chat, "tell me")
             wait_until(lambda: town.inbox(chat) == "running", 10, "accepted")
             with town.locked():
-                time.sleep(2.2)  # the stream is over, the answer waits for its commit
+                time.sleep(3)  # the stream is over, the answer waits for its commit
                 assert town.outbox(chat) == ""
                 town.installation.kill(victim)
         case "in the stream":
