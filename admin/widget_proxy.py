@@ -165,10 +165,10 @@ def _has_length(headers: Iterable[tuple[bytes, bytes]]) -> bool:
 
 
 def _kept(headers: HeaderList) -> HeaderList:
-    """Headers that concern more than one connection."""
+    """Headers that concern more than one connection. `Connection` cannot take away where a body ends."""
     named = {
         part.strip().lower() for name, value in headers if name == b"connection" for part in value.split(b",")
-    }
+    } - {b"content-length"}
     return [(name, value) for name, value in headers if name not in HOP_BY_HOP and name not in named]
 
 

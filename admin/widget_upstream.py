@@ -35,6 +35,7 @@ class Upstream(asyncio.Protocol):
         self._writable = asyncio.Event()
         self._writable.set()
         self._bodyless = False
+        self._idle = False
         self.reusable = False
         self.used = False
         self.idle_since = 0.0
@@ -47,6 +48,10 @@ class Upstream(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse, and stop reading when the client is slower than the widget."""
+        if self._idle:
+            self._lose("an answer that nobody asked for")
+            self.abort()
+            return
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
@@ -69,6 +74,11 @@ class Upstream(asyncio.Protocol):
         self._writable.set()
 
     # What the parser calls.
+
+    def on_message_begin(self) -> None:
+        """A second answer behind the whole one is nobody's: the connection ends here."""
+        if self._ended:
+            raise UpstreamLost("an answer that nobody asked for")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header of the answer."""
@@ -136,7 +146,11 @@ class Upstream(asyncio.Protocol):
         self._headers, self._pieces, self._size = [], [], 0
         self._status, self._ended, self._bodyless, self.reusable = 0, False, False, False
         self._news.clear()
-        self.used, self.idle_since = True, time.monotonic()
+        self.used, self._idle, self.idle_since = True, True, time.monotonic()
+
+    def wake(self) -> None:
+        """Serve again."""
+        self._idle = False
 
     def abort(self) -> None:
         """Close at once."""
@@ -172,6 +186,7 @@ class ConnectionPool:
         while idle:
             upstream = idle.pop()
             if upstream.open and time.monotonic() - upstream.idle_since < IDLE_FOR:
+                upstream.wake()
                 return upstream
             upstream.abort()
         loop = asyncio.get_running_loop()

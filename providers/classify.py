@@ -116,4 +116,6 @@ def _codes_of(body: object) -> list[str]:
 def _status_in(body: object) -> int | None:
     error = _error_of(body)
     code = error.get("code") if isinstance(error, dict) else None
-    return int(code) if isinstance(code, int) or (isinstance(code, str) and code.isdigit()) else None
+    if isinstance(code, str) and re.fullmatch("[0-9]{3}", code):
+        return int(code)
+    return code if isinstance(code, int) else None

@@ -23,6 +23,7 @@ from widget.visitors import Chats, Question, Tokens
 
 LONGEST_TEXT = 16_000
 KEY = re.compile(r"[0-9A-Za-z-]{8,40}\Z")
+LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[-_][0-9A-Za-z]{2,8})?\Z")
 UNSTORABLE = re.compile("[\ud800-\udfff\x00]")
 logger = logging.getLogger(__name__)
 
@@ -106,13 +107,13 @@ class WidgetApp:
         if text.lower() == "/stop" and self._host.stop(visitor):
             await request.answer(202, {"id": "", "answer": ""}, request.cors())
             return
-        await self._accept(request, visitor, key, text, str(data.get("language", ""))[:16])
+        await self._accept(request, visitor, key, text, _language_of(data))
 
     async def _new(self, request: Request) -> None:
         visitor, key = self._checked(request)
         data = await request.json()
         self._host.stop(visitor)
-        await self._accept(request, visitor, key, "/new", str(data.get("language", ""))[:16])
+        await self._accept(request, visitor, key, "/new", _language_of(data))
 
     async def _stop(self, request: Request) -> None:
         stopped = self._host.stop(self._visitor(request))
@@ -179,6 +180,12 @@ def _take(limit: Limit, key: str) -> None:
     wait = limit.take(key)
     if wait:
         raise Refused("too_many", after=wait)
+
+
+def _language_of(data: dict[str, Any]) -> str:
+    """The language of the visitor's page; "" for what is no language's code."""
+    language = data.get("language")
+    return language if isinstance(language, str) and LANGUAGE.match(language) else ""
 
 
 def _text_of(data: dict[str, Any]) -> str:

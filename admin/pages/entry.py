@@ -63,12 +63,12 @@ async def sign_in(request: Request) -> Response:
             "Too many tries. Wait a second.", "Too many tries. Wait %(num)s seconds.", math.ceil(wait)
         )
         return await _sign_in(request, target, login, words, 429)
+    throttle.failed(*keys)  # before the slow check: tries that are made at once count as well
     async with services_of(request).database.reading() as conn:
         operator_id = await check_password(conn, login, password)
     if operator_id is None:
-        throttle.failed(*keys)
         return await _sign_in(request, target, login, t("Login or password is wrong."), 422)
-    throttle.succeeded(keys[0])
+    throttle.succeeded(*keys)
     async with services_of(request).database.transaction() as conn:
         secret = await start_sign_in(conn, request, operator_id)
         await add_audit(conn, login, "sign_in")

@@ -123,11 +123,11 @@ class Log:
         self._file.close()
 
     def _line(self, text: str) -> LogLine:
-        cut = text[: self._limits.line]
+        cut = self._redactor.clean(text)[: self._limits.line]  # a secret across the cut is whole before it
         found = LEVELS.search(cut[:80])
         if found:
             self._level = found.group(1)  # lines of a traceback keep the level of their first
-        line = LogLine(self._next_id, round(time.time(), 3), self._level, self._redactor.clean(cut))
+        line = LogLine(self._next_id, round(time.time(), 3), self._level, cut)
         self._next_id += 1
         return line
 

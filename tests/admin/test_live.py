@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from admin.live import json_message
 from tests.admin.panel import Panel
 from tests.admin.seed import fill
 
@@ -100,6 +101,12 @@ async def test_a_log_goes_on_after_the_last_line_that_was_read(owned: Panel) -> 
         owned.orchestrator.lines.append({"id": 9, "at": 3.0, "level": "INFO", "text": "third"})
         owned.orchestrator.server.publish({"topic": "log", "channel_id": "web", "line": "third"})
         await events.until("third")
+
+
+def test_a_separator_of_paragraphs_does_not_tear_json_apart() -> None:
+    data = json_message("delta", {"text": "a\u2028b\x85c\n"}).removeprefix("event: delta\n")
+    assert re.split("\r\n|\r|\n", data)[1:] == ["", ""]
+    assert json.loads(data.removeprefix("data: ")) == {"text": "a\u2028b\x85c\n"}
 
 
 async def test_watchers_need_a_sign_in(panel: Panel) -> None:

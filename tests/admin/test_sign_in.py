@@ -1,5 +1,6 @@
 """Set-up, sign-in and who may do what, over HTTP."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -68,6 +69,13 @@ async def test_guessing_is_slowed_down(owned: Panel) -> None:
     assert answers == [422] * 5 + [429]
     right = await owned.client.post("/sign-in", data={"login": "ann", "password": PASSWORD})
     assert right.status_code == 429 and "Wait" in right.text
+
+
+async def test_guesses_made_at_once_count_too(owned: Panel) -> None:
+    owned.client.cookies.clear()
+    wrong = {"login": "ann", "password": "wrong password"}
+    answers = await asyncio.gather(*(owned.client.post("/sign-in", data=wrong) for _ in range(9)))
+    assert sorted(answer.status_code for answer in answers) == [422] * 5 + [429] * 4
 
 
 def test_the_wait_doubles_and_ends() -> None:

@@ -144,6 +144,39 @@ async def test_connections_are_used_again_and_stale_ones_replaced(child: Child, 
     assert child.connections == 2
 
 
+async def test_a_body_never_becomes_a_request_of_its_own(child: Child, proxy: Proxy) -> None:
+    body = b"GET /w/shop/y HTTP/1.1\r\n\r\n"
+    headers = {"content_length": str(len(body)), "connection": "content-length, x-mine", "x_mine": "1"}
+    await Client("POST", [body], **headers).through(proxy, child.path)
+    assert f"content-length: {len(body)}\r\n".encode() in child.heads[0]
+    assert b"x-mine" not in child.heads[0]
+
+
+async def twice(_child: Child, _reader: Any, writer: asyncio.StreamWriter, _head: bytes) -> None:
+    answer = b"HTTP/1.1 %b\r\ncontent-length: 2\r\n\r\n%b"
+    writer.write(answer % (b"200 OK", b"ok") + answer % (b"404 Not Found", b"no"))
+
+
+async def later(child: Child, _reader: Any, writer: asyncio.StreamWriter, head: bytes) -> None:
+    await plain(child, _reader, writer, head)
+    await writer.drain()
+    await asyncio.sleep(0.05)
+    await plain(child, _reader, writer, head)
+
+
+@pytest.mark.parametrize("handler", [twice, later])
+async def test_an_answer_that_nobody_asked_for_reaches_nobody(
+    child: Child, proxy: Proxy, handler: Handler
+) -> None:
+    child.handler = handler
+    first = await Client().through(proxy, child.path)
+    assert (first.status, first.body) == (200, b"ok")
+    await asyncio.sleep(0.1)
+    child.handler = plain
+    assert (await Client().through(proxy, child.path)).headers[b"x-kept"] == b"1"
+    assert child.connections == 2
+
+
 async def test_a_post_is_never_repeated_by_the_proxy(child: Child, proxy: Proxy) -> None:
     await Client().through(proxy, child.path)
 

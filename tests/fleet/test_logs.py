@@ -1,6 +1,7 @@
 """Logs: redacted, capped, rotated, and never in the way."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,14 @@ def test_known_secrets_are_masked_wherever_they_stand() -> None:
     assert cleaned == "x[secret]y [secret] [secret] short"
 
 
+@pytest.mark.parametrize("piece", ["a", "eyJ", "a.-+", "a://", "1"])
+def test_a_long_line_is_cleaned_at_once(piece: str) -> None:
+    line = piece * (64 * 1024 // len(piece))
+    begun = time.process_time()
+    assert Redactor(["a-known-secret"]).clean(line) == line
+    assert time.process_time() - begun < 0.5
+
+
 def test_a_file_is_rotated_and_old_ones_go(tmp_path: Path) -> None:
     log = Log(tmp_path / "a.log", Redactor(), LogLimits(file_bytes=300, files=3))
     for number in range(45):
@@ -76,6 +85,13 @@ def test_levels_ids_and_length(tmp_path: Path) -> None:
     assert [line.id - log.ring[0].id for line in log.ring] == [0, 1, 2, 3]
     assert len(log.ring[-1].text) == 20
     assert log.last_error() == "  a traceback line"
+    log.close()
+
+
+def test_a_secret_across_the_cut_is_masked(tmp_path: Path) -> None:
+    log = Log(tmp_path / "a.log", Redactor(), LogLimits(line=60))
+    log.add([f"{'x' * 30} {TOKEN}"])
+    assert log.ring[-1].text == f"{'x' * 30} [secret]"
     log.close()
 
 

@@ -28,7 +28,8 @@ def test_the_body_comes_before_the_status(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [None, [], {}, "[" * 5000, {"error": []}, {"error": {"code": {}}}, [[[]]], 5]
+    "body",
+    [None, [], {}, "[" * 5000, {"error": []}, {"error": {"code": {}}}, {"error": {"code": "²"}}, [[[]]], 5],
 )
 def test_nonsense_is_classified_by_its_status(body: object) -> None:
     assert to_error(500, body).error_class == "transient"

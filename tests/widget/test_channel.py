@@ -1,9 +1,11 @@
 import asyncio
+import json
 import stat
 import uuid
 
 import httpx
 import jwt
+import pytest
 
 from core.channel import BadConfiguration, Unparseable
 from core.instance import Instance
@@ -142,6 +144,16 @@ async def test_nasty_bodies_get_clear_errors(widget: Stage) -> None:
         assert bad_key.json()["error"]["code"] == "bad_key"
         assert (await visitor.history())["messages"] == []
         await visitor.say("x" * 16_000)
+
+
+@pytest.mark.parametrize("language", ["\ud800", "en\0", {"a": 1}, "x" * 70, None])
+async def test_what_is_no_language_does_no_harm(widget: Stage, language: object) -> None:
+    widget.host.hold = asyncio.Event()
+    async with Visitor(widget) as visitor:
+        body = json.dumps({"text": "hello", "language": language}).encode()
+        assert (await visitor.post("messages", body)).status_code == 202
+        assert json.loads(widget.host.unfinished[-1].raw)["language"] == "en"
+        widget.host.hold.set()
 
 
 async def test_tokens_are_checked(widget: Stage) -> None:
