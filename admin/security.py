@@ -2,6 +2,7 @@
 
 import hmac
 import ipaddress
+import re
 import secrets
 from urllib.parse import urlsplit
 
@@ -18,6 +19,8 @@ PERMISSIONS = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 
 SMALL, LARGE = 1 << 20, 21 << 20  # bytes of a form, and of one with a document
 OTHERS = ("/api/", "/w/")  # these limit what they read themselves
+# Browsers name no charset for forms; some of Python's decode to half characters, or fail.
+FOREIGN_CHARSET = re.compile(r"charset[*0-9]*\s*=\s*\"?(?!utf-8\"?\s*(?:;|$))", re.IGNORECASE)
 
 
 class BodyLimit:
@@ -31,7 +34,11 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         limit = LARGE if scope["path"].endswith("/documents") else SMALL
-        length = Headers(scope=scope).get("content-length", "0")
+        headers = Headers(scope=scope)
+        if FOREIGN_CHARSET.search(headers.get("content-type", "")):
+            await PlainTextResponse("Only UTF-8 is read here", 415)(scope, receive, send)
+            return
+        length = headers.get("content-length", "0")
         if not length.isdigit() or int(length) > limit:
             await PlainTextResponse("Too large", 413)(scope, receive, send)
             return

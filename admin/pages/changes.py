@@ -95,9 +95,9 @@ def changed(request: Request) -> None:
 
 
 def text_of(form: FormData, name: str) -> str:
-    """A field's text, without the spaces around it."""
+    """A field's text, without the spaces around it, and without zero characters: databases refuse them."""
     value = form.get(name, "")
-    return "" if isinstance(value, UploadFile) else value.strip()
+    return "" if isinstance(value, UploadFile) else value.replace("\0", "").strip()
 
 
 def texts_of(form: FormData, *names: str) -> Values:
@@ -107,5 +107,5 @@ def texts_of(form: FormData, *names: str) -> Values:
 
 def many_of(form: FormData, name: str) -> list[str]:
     """A field that is there several times, or one with a value a line."""
-    texts = [value for value in form.getlist(name) if isinstance(value, str)]
+    texts = [value.replace("\0", "") for value in form.getlist(name) if isinstance(value, str)]
     return [line.strip() for text in texts for line in text.splitlines() if line.strip()]

@@ -96,6 +96,20 @@ def test_the_wait_doubles_and_ends() -> None:
     assert throttle.wait("a", "b") == 0.0
 
 
+@pytest.mark.parametrize("charset", ["utf-7", "idna", 'x"; charset="unicode_escape', "utf-8-sig"])
+async def test_a_form_in_another_charset_is_refused(panel: Panel, charset: str) -> None:
+    part = b'--b\r\ncontent-disposition: form-data; name="login"\r\n\r\n+2AA-\\ud800\r\n--b--\r\n'
+    kind = f"multipart/form-data; boundary=b; charset={charset}"
+    answer = await panel.client.post("/sign-in", content=part, headers={"content-type": kind})
+    assert answer.status_code == 415
+
+
+async def test_a_zero_character_is_no_part_of_a_login(owned: Panel) -> None:
+    owned.client.cookies.clear()
+    form = {"login": "an\0n", "password": PASSWORD}
+    assert (await owned.client.post("/sign-in", data=form)).status_code == 303
+
+
 async def test_a_viewer_reads_and_changes_nothing(owned: Panel) -> None:
     await add_person(owned, "vera", "viewer")
     await sign_in(owned, "vera")

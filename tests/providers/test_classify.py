@@ -29,7 +29,7 @@ def test_the_body_comes_before_the_status(line: str) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [None, [], {}, "[" * 5000, {"error": []}, {"error": {"code": {}}}, {"error": {"code": "²"}}, [[[]]], 5],
+    [None, [], {}, "[" * 5000, {"error": []}, {"error": {"code": {}}}, [[[]]], 5],
 )
 def test_nonsense_is_classified_by_its_status(body: object) -> None:
     assert to_error(500, body).error_class == "transient"
@@ -37,6 +37,7 @@ def test_nonsense_is_classified_by_its_status(body: object) -> None:
 
 def test_an_error_in_a_stream_that_says_nothing_is_a_cut() -> None:
     assert to_stream_error({"error": "boom"}, "").error_class == "truncated"
+    assert to_stream_error({"error": {"code": "²"}}, "").error_class == "truncated"
     assert to_stream_error({"error": {"code": 429, "message": "slow"}}, "").error_class == "rate_limit"
 
 
