@@ -98,7 +98,10 @@
     dialog.showModal();
     const input = $("input", dialog);
     input.select();
-    input.dispatchEvent(new Event("open"));
+    // htmx starts a moment after the page: a hasty Ctrl-K waits for it
+    const ask = () =>
+      input.hasAttribute("data-htmx-powered") ? input.dispatchEvent(new Event("open")) : setTimeout(ask, 20);
+    ask();
   };
   const movePalette = (step) => {
     const found = all("#found a");
