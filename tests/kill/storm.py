@@ -23,7 +23,7 @@ class Storm:
     messages: int = 1000
     bots: int = 10
     kills: int = 50
-    seconds: float = 100.0
+    seconds: float = 60.0
     seed: int = 7
 
 
