@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -118,23 +119,16 @@ class Installation:
         if name == "orchestrator":
             return self.process.pid if self.process.poll() is None else None
         if name in ("web", "forkserver"):
-            module = {"web": "admin", "forkserver": "core.fleet.forkserver"}[name]
-            return self._child(module)
-        found = self.rows("SELECT pid FROM channel WHERE slug = ? AND pid IS NOT NULL", name)
-        return int(found[0][0]) if found else None
+            return self._child({f"by-{name}"})
+        return self._child({f"telegram-{name}"[:15], f"widget-{name}"[:15]})
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> int:
         """Send a signal (kill -9) to a process by name; returns its pid."""
-        pid = wait_until(lambda: self._living(name), 10, f"{name} runs")
+        pid = int(wait_until(lambda: self.pid(name), 10, f"{name} runs"))
         os.kill(pid, number)
         if name == "orchestrator" and self.process is not None and number == signal.SIGKILL:
             self.process.wait()
         return pid
-
-    def _living(self, name: str) -> int:
-        """Its process, once there is one: a row may still name the one before."""
-        pid = self.pid(name)
-        return pid if pid is not None and psutil.pid_exists(pid) else 0
 
     def descendants(self) -> list[psutil.Process]:
         """Every process of this installation, found by its BOTYARD_HOME or its parent."""
@@ -163,12 +157,11 @@ class Installation:
             process.kill()
         return self.process.returncode
 
-    def _child(self, module: str) -> int | None:
+    def _child(self, names: set[str]) -> int | None:
+        """By the name that ps shows: a row may still name the process before."""
         for process in self.descendants():
-            try:
-                line = process.cmdline()
-            except psutil.Error:
-                continue
-            if module in line:
-                return int(process.pid)
+            comm = Path(f"/proc/{process.pid}/comm")
+            with suppress(OSError, psutil.Error):
+                if comm.read_text().strip() in names and process.status() != psutil.STATUS_ZOMBIE:
+                    return int(process.pid)
         return None
