@@ -20,8 +20,9 @@ class ApiError(Exception):
         self.code = code
         self.description = description
         parameters = parameters or {}
-        self.retry_after = float(parameters.get("retry_after") or 1.0)
-        self.migrated_to: int | None = parameters.get("migrate_to_chat_id")
+        wait, moved = parameters.get("retry_after"), parameters.get("migrate_to_chat_id")
+        self.retry_after = float(wait) if isinstance(wait, int | float) and wait > 0 else 1.0
+        self.migrated_to = moved if isinstance(moved, int) else None
 
     def says(self, *words: str) -> bool:
         """Whether the description contains one of the words: for what the server tells by text alone."""
@@ -102,9 +103,13 @@ def _result(status: int, body: bytes) -> Any:
     try:
         answer = json.loads(body)
         ok = answer["ok"]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         raise NotAnAnswer(status) from None
     if ok:
         return answer.get("result")
-    code, description = answer.get("error_code", status), answer.get("description", "")
-    raise ApiError(int(code), str(description), answer.get("parameters"))
+    code, parameters = answer.get("error_code"), answer.get("parameters")
+    raise ApiError(
+        code if isinstance(code, int) else status,
+        str(answer.get("description", "")),
+        parameters if isinstance(parameters, dict) else None,
+    )

@@ -45,7 +45,15 @@ async def test_an_answer_that_takes_too_long(api: FakeBotApi, bot: BotApi) -> No
         await bot.call("sendMessage", {"chat_id": 7, "text": "x"}, 0.05)
 
 
-@pytest.mark.parametrize("body", [b"<html>502</html>", b"[]", b"5", b"{}", b"\xff", b'{"ok": false}'])
+NONSENSE = [b"<html>502</html>", b"[]", b"5", b"{}", b"\xff", b"[" * 100_000]
+ODD = [
+    b'{"ok": false}',
+    b'{"ok": false, "error_code": "x", "description": [], "parameters": [1]}',
+    b'{"ok": false, "parameters": {"retry_after": "soon", "migrate_to_chat_id": {}}}',
+]
+
+
+@pytest.mark.parametrize("body", NONSENSE + ODD)
 async def test_whatever_is_not_an_answer(body: bytes) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -56,7 +64,8 @@ async def test_whatever_is_not_an_answer(body: bytes) -> None:
     bot = BotApi(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", TOKEN)
     with pytest.raises(ApiError) as caught:
         await bot.call("getMe")
-    assert isinstance(caught.value, NotAnAnswer) == (body != b'{"ok": false}')
+    assert isinstance(caught.value, NotAnAnswer) == (body in NONSENSE)
+    assert (caught.value.retry_after, caught.value.migrated_to) == (1.0, None)
     await bot.close()
     server.close()
 
