@@ -1,6 +1,7 @@
 """The outbox of one channel process: each chat's messages in order, chats side by side."""
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Sequence
@@ -13,10 +14,13 @@ from core.channel import Channel, ChatGone, Rejected, RetryLater
 from core.messages import OutboundMessage
 from db import conversations, outbox
 from db.database import Database
+from providers.surrogates import mend
 
 GIVE_UP_AFTER = 24 * 3600.0  # seconds in which a chat that cannot be reached is tried again
 CRASHES_ALLOWED = 3
 CRASH_PAUSE = 0.5  # seconds, times the crashes so far
+CLOSE_WITHIN = 2.0  # seconds for sends under way, and as many for their marks
+PAGE = 200
 logger = logging.getLogger(__name__)
 
 
@@ -43,6 +47,8 @@ class Outbox:
         self._tasks: set[asyncio.Task[None]] = set()
         self._marks: dict[int, dict[str, Any]] = {}
         self._gone: set[str] = set()
+        self._reading = asyncio.Lock()  # a row is not forgotten between its reading and its queueing
+        self._closing = asyncio.Event()
         self._marked = asyncio.Event()
         self._flushed = asyncio.Event()
         self._flushed.set()
@@ -71,21 +77,47 @@ class Outbox:
 
     async def collect(self) -> None:
         """Read rows that others wrote (operators, jobs) or that a crash left unsent."""
-        async with self._database.reading() as conn:
-            rows = await outbox.pending(conn, self._channel_id)
-        self.deliver(
-            [
-                Outbound(row.id, row.chat_key, OutboundMessage.from_json(row.payload), tuple(row.sent_ids))
-                for row in rows
-                if row.id not in self._marks
-            ]
-        )
+        last: int | None = 0
+        while last is not None:
+            async with self._reading:
+                async with self._database.reading() as conn:
+                    rows = await outbox.pending(conn, self._channel_id, last, PAGE)
+                for row in rows:
+                    if row.id not in self._known:
+                        self._take(row)
+            last = rows[-1].id if len(rows) == PAGE else None
+
+    def _take(self, row: Any) -> None:
+        """Queue a row that was read; one that was written by another version may say nothing to this one."""
+        try:
+            message = OutboundMessage.from_json(row.payload)
+        except (TypeError, ValueError, AttributeError) as error:
+            self._known.add(row.id)
+            self._dead(row, f"unreadable: {error}")
+            return
+        self.deliver([Outbound(row.id, row.chat_key, message, tuple(row.sent_ids))])
 
     async def drain(self) -> None:
         """Wait until everything queued is sent and marked."""
         while self._tasks:
             await asyncio.wait(set(self._tasks))
         await self._flushed.wait()
+
+    async def close(self) -> None:
+        """End all sending. What is under way may end, so that it is marked: a send whose answer nobody
+        waits for would be repeated by the next process. The writer must have been cancelled."""
+        self._closing.set()
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=CLOSE_WITHIN)
+        for task in self._tasks:
+            task.cancel()
+        if not self._marks:
+            return
+        try:
+            async with asyncio.timeout(CLOSE_WITHIN):
+                await self._write(self._marks, self._gone)
+        except (SQLAlchemyError, TimeoutError) as error:
+            logger.warning("%s outbox rows may be sent again: %s", len(self._marks), error)
 
     async def write_marks(self) -> None:
         """Write marks as they come, until cancelled."""
@@ -100,14 +132,18 @@ class Outbox:
                 self._marked.set()
                 await asyncio.sleep(1)
                 continue
-            self._gone -= gone
-            for row_id, values in marks.items():
-                if self._marks.get(row_id) is values:
-                    del self._marks[row_id]
-                    if "status" in values:
-                        self._known.discard(row_id)
-            if not self._marks:
-                self._flushed.set()
+            async with self._reading:  # a reader that saw a row as unsent must find it here
+                self._forget(marks, gone)
+
+    def _forget(self, marks: dict[int, dict[str, Any]], gone: set[str]) -> None:
+        self._gone -= gone
+        for row_id, values in marks.items():
+            if self._marks.get(row_id) is values:
+                del self._marks[row_id]
+                if "status" in values:
+                    self._known.discard(row_id)
+        if not self._marks:
+            self._flushed.set()
 
     async def _write(self, marks: dict[int, dict[str, Any]], gone: set[str]) -> None:
         async with self._database.transaction(durable=False) as conn:
@@ -118,7 +154,7 @@ class Outbox:
 
     async def _send_chat(self, chat_key: str) -> None:
         queue = self._chats[chat_key]
-        while queue:
+        while queue and not self._closing.is_set():
             await self._send(queue[0])
             queue.popleft()
         del self._chats[chat_key]
@@ -127,7 +163,7 @@ class Outbox:
         sent = list(row.sent)
         loop = asyncio.get_running_loop()
         deadline, crashes = loop.time() + GIVE_UP_AFTER, 0
-        while True:
+        while not self._closing.is_set():
             try:
                 async for external_id in self._channel.send(row.message, tuple(sent)):
                     sent.append(external_id)
@@ -135,7 +171,7 @@ class Outbox:
             except RetryLater as error:
                 if loop.time() + error.after > deadline:
                     return self._dead(row, f"not reachable: {error}")
-                await asyncio.sleep(error.after)
+                await self._rest(error.after)
                 continue
             except ChatGone as error:
                 self._gone.add(row.chat_key)
@@ -147,17 +183,22 @@ class Outbox:
                 logger.exception("sending outbox row %s failed", row.id)
                 if crashes >= CRASHES_ALLOWED:
                     return self._dead(row, f"{type(error).__name__} while sending")
-                await asyncio.sleep(crashes * CRASH_PAUSE)
+                await self._rest(crashes * CRASH_PAUSE)
                 continue
             self.delivered += 1
             return self._mark(row, sent_ids=list(sent), status="sent")
 
-    def _dead(self, row: Outbound, error: str) -> None:
+    async def _rest(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._closing.wait()
+
+    def _dead(self, row: Any, error: str) -> None:
         logger.warning("outbox row %s not sent: %s", row.id, error)
         self.failed += 1
-        self._mark(row, status="dead", error=error[:2000])
+        self._mark(row, status="dead", error=mend(error)[:2000])
 
-    def _mark(self, row: Outbound, **values: Any) -> None:
+    def _mark(self, row: Any, **values: Any) -> None:
         self._marks[row.id] = {**self._marks.get(row.id, {}), **values}
         self._flushed.clear()
         self._marked.set()

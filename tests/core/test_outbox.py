@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.channel import ChatGone, Rejected, RetryLater
 from core.messages import OutboundMessage
-from core.outbox import Outbox
+from core.outbox import Outbound, Outbox
 from db.channels import add_channel
 from db.conversations import add_conversation, open_conversation
 from db.database import Database
@@ -125,3 +127,85 @@ async def test_a_bug_in_a_channel_costs_one_message_not_the_chat(desk: Desk) -> 
     await desk.outbox.collect()
     await desk.outbox.drain()
     assert desk.channel.sent == [("chat", "good")]
+
+
+async def test_rows_behind_many_that_cannot_be_sent_now(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.outbox.PAGE", 2)
+    desk.channel.faults = [RetryLater(30) for _ in range(4)]
+    for number in range(5):
+        await desk.write(f"chat{number}", str(number))
+    await desk.outbox.collect()
+    while not desk.channel.sent:
+        await asyncio.sleep(0.01)
+    assert desk.channel.sent == [("chat4", "4")]
+    await desk.outbox.close()
+
+
+async def test_a_row_of_another_version_is_set_aside(desk: Desk) -> None:
+    async with desk.database.transaction() as conn:
+        await add_outbound(conn, desk.channel_id, "chat", {"chat_key": "chat", "sound": "bell"}, None)
+    await desk.write("chat", "good")
+    await desk.outbox.collect()
+    await desk.outbox.drain()
+    assert desk.channel.sent == [("chat", "good")]
+    assert [status for status, _, _ in (await desk.rows()).values()] == ["dead", "sent"]
+
+
+async def test_reasons_are_stored_whatever_they_hold(desk: Desk) -> None:
+    desk.channel.faults = [Rejected("half \ud800 and nothing \x00")]
+    await desk.write("chat", "bad")
+    await desk.outbox.collect()
+    await asyncio.wait_for(desk.outbox.drain(), 5)
+    assert [error for _, _, error in (await desk.rows()).values()] == ["rejected: half \ufffd and nothing "]
+
+
+async def test_a_row_read_before_its_mark_is_not_sent_twice(desk: Desk) -> None:
+    class Slow(Database):
+        read, go_on = asyncio.Event(), asyncio.Event()
+
+        @asynccontextmanager
+        async def reading(self) -> AsyncIterator[AsyncConnection]:
+            async with super().reading() as conn:
+                yield conn
+            self.read.set()
+            await self.go_on.wait()
+
+    slow = Slow(desk.database.url)
+    number = await desk.write("chat", "hello")
+    outbox = Outbox(slow, desk.channel_id, desk.channel)
+    writer = asyncio.create_task(outbox.write_marks())
+    collecting = asyncio.create_task(outbox.collect())
+    await slow.read.wait()
+    outbox.deliver([Outbound(number, "chat", OutboundMessage(chat_key="chat", text="hello"), ())])
+    while (await desk.rows())[number][0] != "sent":
+        await asyncio.sleep(0.01)
+    slow.go_on.set()
+    await collecting
+    await outbox.drain()
+    assert desk.channel.sent == [("chat", "hello")]
+    writer.cancel()
+    await slow.close()
+
+
+async def test_closing_waits_for_the_send_under_way_and_marks_it(desk: Desk) -> None:
+    sending, arrived = asyncio.Event(), asyncio.Event()
+    original = desk.channel.send
+
+    async def slow(message: OutboundMessage, sent: list[str]) -> AsyncIterator[str]:
+        sending.set()
+        await arrived.wait()
+        async for part in original(message, sent):
+            yield part
+
+    desk.channel.send = slow  # type: ignore[method-assign,assignment]
+    await desk.write("chat", "under way")
+    await desk.write("chat", "next")
+    await desk.outbox.collect()
+    await sending.wait()
+    desk.writer.cancel()
+    closing = asyncio.create_task(desk.outbox.close())
+    await asyncio.sleep(0)
+    arrived.set()
+    await closing
+    assert desk.channel.sent == [("chat", "under way")]
+    assert [status for status, _, _ in (await desk.rows()).values()] == ["sent", "new"]
