@@ -17,7 +17,7 @@ class Answer:
     """An answer on its way into the rows.
 
     `keep` is False for answers that are no part of the conversation (help, errors of use). `closes` ends
-    the conversation before the answer; `replaces` is the id of an answer that this one takes the place of.
+    the conversation before the answer; `replaces` holds the ids of answers that this one takes the place of.
     """
 
     text: str
@@ -26,7 +26,7 @@ class Answer:
     status: str = "final"
     keep: bool = False
     closes: bool = False
-    replaces: str | None = None
+    replaces: tuple[str, ...] = ()
     buttons: tuple[tuple[str, str], ...] = ()
     usage: list[dict[str, Any]] = field(default_factory=list)
 
@@ -72,12 +72,11 @@ def instant(book: FaqBook, message: InboundMessage, language: str) -> Answer | N
     return Answer(entry.answer, "faq", entry.id, keep=True)
 
 
-def repeated(past: Past, message: InboundMessage) -> tuple[InboundMessage, Past, str | None] | None:
-    """For /retry: the question again, the past before it, and the answer to replace."""
+def repeated(past: Past, message: InboundMessage) -> tuple[InboundMessage, Past, list[Any]] | None:
+    """For /retry: the question again, the past before it, and the rows that answered it until now."""
     question = past.last_question
     if question is None:
         return None
-    last = past.messages[-1]
     again = InboundMessage(
         chat_key=message.chat_key,
         text=question.text,
@@ -86,4 +85,6 @@ def repeated(past: Past, message: InboundMessage) -> tuple[InboundMessage, Past,
         group=message.group,
         reply_to=message.reply_to,
     )
-    return again, past.before_last_question(), last.id if last.role == "assistant" else None
+    before = past.before_last_question()
+    since = past.messages[len(before.messages) :]
+    return again, before, [row for row in since if row.role == "assistant" and row.source != "operator"]

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from core.channel import Channel
 from core.faq import FaqBook
 from core.inbox import Claim, Inbox
@@ -18,8 +20,10 @@ from core.route import Router
 from core.turn import Turn, Workplace, set_aside
 from db import conversations, inbox, outbox, settings
 from db.database import Database
+from db.trouble import Unavailable
 
 LOOK_EVERY = 2.0  # seconds between looks at the rows by a process that missed its wake-up
+DATABASE_PAUSE = 1.0  # seconds
 TURNS_AT_ONCE = 64
 ATTEMPTS = 4
 logger = logging.getLogger(__name__)
@@ -38,7 +42,7 @@ class ChannelHost:
     ) -> None:
         self._database = database
         self._channel = channel
-        self._keys = provider_keys
+        self._keys = self._used_keys = provider_keys
         self._send = send
         self._turns: dict[str, Turn] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -53,6 +57,7 @@ class ChannelHost:
         )  # fmt: skip
         self._heard_at = time.monotonic()
         self._state: dict[str, str] = {}
+        self._troubles: dict[str, str] = {}
         self.accepted = 0
         self.errors = 0
 
@@ -98,12 +103,26 @@ class ChannelHost:
 
     def degraded(self, reason: str) -> None:
         """Tell the supervisor that something is wrong, or ("") well again."""
-        self.announce("DEGRADED" if reason else "READY", reason)
+        self.troubled("channel", reason)
 
     # What the process calls.
 
+    def troubled(self, where: str, reason: str) -> None:
+        """Tell the supervisor what is wrong with a part of the channel, or ("") well again."""
+        if not reason and where not in self._troubles:
+            return
+        if self._troubles.get(where) != reason and where != "channel":
+            logger.warning("%s", reason or f"the {where} can be used again")
+        self._troubles.pop(where, None)
+        if reason:
+            self._troubles[where] = reason
+        reasons = "; ".join(self._troubles.values())
+        self.announce("DEGRADED" if reasons else "READY", reasons)
+
     def announce(self, state: str, reason: str = "", **more: str) -> None:
-        """Tell the supervisor a new state; heartbeats repeat it."""
+        """Tell the supervisor a new state; heartbeats repeat it. READY: past troubles are over."""
+        if state == "READY":
+            self._troubles.clear()
         self._state = {"state": state, "reason": reason}
         self._send({"t": "state", **self._state, **more})
 
@@ -119,21 +138,35 @@ class ChannelHost:
             await self.look()
 
     async def look(self) -> None:
-        """One look at the configuration's version and the outbox."""
+        """One look at the configuration's version and the outbox; waits for the next one when the database
+        cannot be used."""
+        try:
+            await self._look()
+        except Unavailable as error:
+            self.troubled("database", f"the database cannot be used now: {error}")
+        else:
+            self.troubled("database", "")
+
+    async def _look(self) -> None:
+        await self._inbox.settle()
         async with self._database.reading() as conn:
             version = int(await settings.get_setting(conn, settings.CONFIG_VERSION, 0))
-        if version != self.instance.version:
+        if version != self.instance.version or self._keys is not self._used_keys:
             await self.reload()
         await self._outbox.collect()
 
-    async def reload(self, provider_keys: Mapping[str, Sequence[str]] | None = None) -> None:
+    def rekey(self, provider_keys: Mapping[str, Sequence[str]]) -> None:
+        """Take new keys, used from the next look on."""
+        self._keys = provider_keys
+
+    async def reload(self) -> None:
         """Read the configuration again and let the channel see it."""
-        if provider_keys is not None:
-            self._keys = provider_keys
+        keys = self._keys
         async with self._database.reading() as conn:
-            instance = await load_instance(conn, self.instance.id, self._keys)
+            instance = await load_instance(conn, self.instance.id, keys)
         if instance is None:
             return  # deleted: the supervisor is about to stop this process
+        self._used_keys = keys
         self._place.instance, self._place.book = instance, FaqBook(instance.faqs)
         await self._channel.reload()
 
@@ -153,6 +186,7 @@ class ChannelHost:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
+        await self._outbox.close()
         await self._place.router.close()
 
     def beat(self) -> dict[str, Any]:
@@ -168,27 +202,35 @@ class ChannelHost:
         }
 
     def _start_turn(self, claim: Claim) -> None:
-        task = asyncio.create_task(self._run_turn(claim))
+        turn = self._turns[claim.chat_key] = Turn(self._place, claim)
+        task = asyncio.create_task(self._run_turn(claim, turn))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _run_turn(self, claim: Claim) -> None:
-        async with self._room:
-            if claim.attempts >= ATTEMPTS:
-                logger.error("update %s set aside: its process died %s times", claim.id, claim.attempts)
-                await set_aside(self._place, claim, "the process died under it four times in a row")
-                return
-            turn = Turn(self._place, claim)
-            self._turns[claim.chat_key] = turn
+    async def _run_turn(self, claim: Claim, turn: Turn) -> None:
+        try:
+            async with self._room:
+                if claim.attempts >= ATTEMPTS:
+                    logger.error("update %s set aside: its process died %s times", claim.id, claim.attempts)
+                    await set_aside(self._place, claim, "the process died under it four times in a row")
+                else:
+                    await self._answer(turn)
+        finally:
+            if self._turns.get(claim.chat_key) is turn:
+                del self._turns[claim.chat_key]
+
+    async def _answer(self, turn: Turn) -> None:
+        """Run a turn to its end; one that cannot read the rows begins again."""
+        while True:
             try:
-                await turn.run()
+                return await turn.run()
+            except Unavailable as error:
+                logger.warning("update %s waits for the database: %s", turn.claim.id, error)
+                await asyncio.sleep(DATABASE_PAUSE)
             except Exception as error:  # process edge: one turn must not end the others
                 self.errors += 1
-                logger.exception("turn of update %s failed", claim.id)
-                await set_aside(self._place, claim, f"{type(error).__name__}: {error}"[:2000])
-            finally:
-                if self._turns.get(claim.chat_key) is turn:
-                    del self._turns[claim.chat_key]
+                logger.exception("turn of update %s failed", turn.claim.id)
+                return await set_aside(self._place, turn.claim, f"{type(error).__name__}: {error}"[:2000])
 
     def _save_preview(self, row_id: int, external_id: str) -> None:
         task = asyncio.create_task(self._write_preview(row_id, external_id))
@@ -196,8 +238,11 @@ class ChannelHost:
         task.add_done_callback(self._tasks.discard)
 
     async def _write_preview(self, row_id: int, external_id: str) -> None:
-        async with self._database.transaction() as conn:
-            await inbox.save_preview(conn, row_id, external_id)
+        try:
+            async with self._database.transaction() as conn:
+                await inbox.save_preview(conn, row_id, external_id)
+        except SQLAlchemyError as error:  # after a crash, the chat would see a second preview
+            logger.warning("the preview of update %s is not remembered: %s", row_id, error)
 
     def _publish(self, event: dict[str, Any]) -> None:
         self._send({"t": "event", **event})

@@ -19,6 +19,8 @@ async def load_instance(
     conn: AsyncConnection, channel_id: str, provider_keys: Mapping[str, Sequence[str]]
 ) -> Instance | None:
     """One instance with its character, route, FAQ and the providers on its route; None when it is deleted."""
+    # Read first: what changes while the rest is read is then read again.
+    version = int(await settings.get_setting(conn, settings.CONFIG_VERSION, 0))
     row = await channels.get_channel(conn, channel_id)
     if row is None:
         return None
@@ -30,7 +32,7 @@ async def load_instance(
         slug=row.slug,
         name=row.name,
         config=dict(row.config),
-        version=int(await settings.get_setting(conn, settings.CONFIG_VERSION, 0)),
+        version=version,
         character=await _character(conn, row.character_id or DEFAULT),
         route_id=route.id if route else None,
         candidates=candidates,

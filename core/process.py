@@ -7,7 +7,8 @@ import logging
 import signal
 import sys
 import time
-from typing import Any, cast
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar, cast
 
 import uvloop
 
@@ -15,15 +16,19 @@ from core.channel import BadConfiguration, BadCredential, Channel
 from core.fleet.kinds import KINDS
 from core.fleet.link import Link
 from core.host import ChannelHost
+from core.instance import Instance
 from core.instances import load_instance
 from core.rehearsal import rehearse_database, rehearsed_database
 from db.database import Database
+from db.trouble import Unavailable
 
 EXIT_CREDENTIAL = 77
 EXIT_CONFIGURATION = 78
 __all__ = ["child_main", "rehearse_database"]
 BEAT_EVERY = 1.0
-DRAIN_FOR = 20.0
+DRAIN_FOR = 14.0  # seconds; the supervisor kills after 20, and what is closed then takes a moment
+DATABASE_PAUSE = 1.0
+T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 
@@ -66,66 +71,112 @@ class ChannelProcess:
         self._channel = channel
         self._database = database
         self._start = start
+        self._host: ChannelHost | None = None
+        self._opened = False
         self._draining = asyncio.Event()
 
     async def run(self) -> int:
         """Open, serve, drain; 0 after a drain, 1 when a part ended by itself."""
-        async with self._database.reading() as conn:
-            instance = await load_instance(conn, self._start["channel_id"], self._start["provider_keys"])
-        if instance is None:
-            raise BadConfiguration("this instance no longer exists")
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._draining.set)
-        host = ChannelHost(
-            self._database, self._channel, instance, self._start["provider_keys"], self._link.send
-        )
-        tasks = [asyncio.create_task(self._beat(host)), asyncio.create_task(self._listen(host))]
+        draining = asyncio.create_task(self._draining.wait())
+        opening = asyncio.create_task(self._open())
+        tasks = [asyncio.create_task(self._beat()), asyncio.create_task(self._listen())]
         try:
-            identity = await self._channel.open(host, self._start["token"])
-            host.heard()
-            tasks.append(asyncio.create_task(host.write_marks()))
-            await host.recover()
-            host.announce("READY", address=identity.address)
-            receiving = asyncio.create_task(self._channel.receive())
-            tasks += [receiving, asyncio.create_task(host.watch_rows())]
-            return await self._serve(host, receiving, tasks)
+            await asyncio.wait({opening, draining}, return_when=asyncio.FIRST_COMPLETED)
+            if not opening.done():
+                return 0
+            host = opening.result()
+            tasks += [asyncio.create_task(host.write_marks()), asyncio.create_task(host.watch_rows())]
+            receiving = asyncio.create_task(self._receive(host))
+            return await self._serve(host, receiving, {draining, receiving, *tasks})
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await host.close()
+            await _end(draining, opening, *tasks)
+            if self._host:
+                await self._host.close()
             await self._channel.close()
 
-    async def _serve(
-        self, host: ChannelHost, receiving: asyncio.Task[None], tasks: list[asyncio.Task[None]]
-    ) -> int:
-        draining = asyncio.create_task(self._draining.wait())
-        done, _ = await asyncio.wait({draining, *tasks}, return_when=asyncio.FIRST_COMPLETED)
-        if draining not in done:
-            draining.cancel()
-            done.pop().result()  # raises what ended it: the traceback goes to the log
-            return 1
-        host.announce("DRAINING")
-        receiving.cancel()
-        await asyncio.wait({receiving})
-        with contextlib.suppress(TimeoutError):  # what is left stays in the rows
-            await asyncio.wait_for(host.drain(), DRAIN_FOR)
-        return 0
+    async def _open(self) -> ChannelHost:
+        instance = await self._patiently(self._instance)
+        if instance is None:
+            raise BadConfiguration("this instance no longer exists")
+        keys = self._start["provider_keys"]
+        host = self._host = ChannelHost(self._database, self._channel, instance, keys, self._link.send)
+        identity = await self._channel.open(host, self._start["token"])
+        host.heard()
+        await self._patiently(host.recover)
+        host.announce("READY", address=identity.address)
+        self._opened = True
+        return host
 
-    async def _listen(self, host: ChannelHost) -> None:
+    async def _instance(self) -> Instance | None:
+        async with self._database.reading() as conn:
+            return await load_instance(conn, self._start["channel_id"], self._start["provider_keys"])
+
+    async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Work that the process cannot do without: a database that is away parks nobody."""
+        while True:
+            try:
+                return await work()
+            except Unavailable as error:
+                reason = f"the database cannot be used now: {error}"
+                logger.warning("%s", reason)
+                self._link.send({"t": "state", "state": "DEGRADED", "reason": reason})
+            await asyncio.sleep(DATABASE_PAUSE)
+
+    async def _receive(self, host: ChannelHost) -> None:
+        """Take in updates; what could not be stored was not confirmed and comes again."""
+        while True:
+            try:
+                return await self._channel.receive()
+            except Unavailable as error:
+                host.troubled("database", f"the database cannot be used now: {error}")
+            await asyncio.sleep(DATABASE_PAUSE)
+
+    async def _serve(
+        self, host: ChannelHost, receiving: asyncio.Task[None], parts: set[asyncio.Task[Any]]
+    ) -> int:
+        try:
+            done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+            if not self._draining.is_set():
+                done.pop().result()  # raises what ended it: the traceback goes to the log
+                return 1
+            host.announce("DRAINING")
+            await _end(receiving)
+            with contextlib.suppress(TimeoutError):  # what is left stays in the rows
+                await asyncio.wait_for(host.drain(), DRAIN_FOR)
+            return 0
+        finally:
+            await _end(receiving)
+
+    async def _listen(self) -> None:
         while True:
             message = await self._link.receive()
             match message.get("t"):
                 case "wake":
-                    await host.look()
+                    await self._look()
                 case "secrets":
-                    await host.reload(message["provider_keys"])
+                    self._start["provider_keys"] = message["provider_keys"]
+                    if self._host:
+                        self._host.rekey(message["provider_keys"])
+                    await self._look()
                 case "drain":
                     self._draining.set()
 
-    async def _beat(self, host: ChannelHost) -> None:
+    async def _look(self) -> None:
+        if self._host and self._opened:  # a channel that is not open yet could send nothing
+            await self._host.look()
+
+    async def _beat(self) -> None:
         while True:
             before = time.monotonic()
             await asyncio.sleep(BEAT_EVERY)
             lag = time.monotonic() - before - BEAT_EVERY
-            self._link.send({**host.beat(), "lag_ms": round(max(lag, 0.0) * 1000, 1)})
+            beat = self._host.beat() if self._host else {"t": "beat"}
+            self._link.send({**beat, "lag_ms": round(max(lag, 0.0) * 1000, 1)})
+
+
+async def _end(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

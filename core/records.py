@@ -11,7 +11,11 @@ from core.instance import Instance
 from core.messages import InboundMessage, OutboundMessage
 from core.outbox import Outbound
 from db import conversations, outbox
+from db.base import now
 from db.usage import add_usage
+from providers.surrogates import mend
+
+TICK = 1e-5  # seconds; more than the resolution of a float that holds a date
 
 
 async def record(
@@ -46,14 +50,18 @@ async def _record_messages(
     if not answer.keep:
         return None
     open_one = await conversations.open_conversation(conn, instance.id, claim.chat_key)
-    language = question.language[:8] if question else ""
+    language = mend(question.language)[:8] if question else ""
+    # A question that waited for its turn comes after the answer before it, whatever the clock does.
+    asked_at = claim.received_at
+    if open_one is not None:
+        asked_at = max(asked_at, open_one.updated_at + TICK)
     conversation_id = open_one.id if open_one else await conversations.add_conversation(
         conn, channel_id=instance.id, chat_key=claim.chat_key, language=language,
         title=(question.title or question.speaker)[:200] if question else "",
         messages=0, closed_reason="",
     )  # fmt: skip
-    if answer.replaces:
-        await conversations.replace_message(conn, answer.replaces)
+    for replaced in answer.replaces:
+        await conversations.replace_message(conn, replaced)
     rows: list[dict[str, Any]] = []
     if question:
         rows.append(
@@ -63,7 +71,7 @@ async def _record_messages(
                 "text": question.text,
                 "speaker": question.speaker[:120],
                 "external_id": question.external_id[:100],
-                "created_at": claim.received_at,
+                "created_at": asked_at,
             }
         )
     rows.append(
@@ -74,6 +82,7 @@ async def _record_messages(
             "source": answer.source,
             "source_id": answer.source_id[:200],
             "status": answer.status,
+            "created_at": max(now(), asked_at + TICK),
         }
     )
     await conversations.add_messages(conn, conversation_id, rows)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import answers
@@ -49,6 +50,12 @@ class Turn:
         self._claim = claim
         self._generation: Generation | None = None
         self._stopped = False
+        self._preview_id = claim.preview_id
+
+    @property
+    def claim(self) -> Claim:
+        """What the turn is for, with the preview that it has shown by now."""
+        return replace(self._claim, preview_id=self._preview_id)
 
     def stop(self) -> None:
         """Stop the answer; the upstream call is closed at once."""
@@ -75,7 +82,7 @@ class Turn:
             text=answer.text,
             message_id=self._message_id("assistant"),
             reply_to=message.reply_to,
-            preview=preview or claim.preview_id,
+            preview=preview or self._preview_id,
             status=answer.status,
             buttons=answer.buttons,
             language=language,
@@ -107,9 +114,10 @@ class Turn:
         again = answers.repeated(await self._past(), message)
         if again is None:
             return None, answers.own("nothing_to_retry", language), None
-        question, past, replaces = again
+        question, past, answered = again
         answer, preview = await self._generate(question, past, language)
-        answer.replaces = replaces
+        failed = answer.status == "failed"  # then a good answer stays
+        answer.replaces = tuple(row.id for row in answered if row.status == "failed" or not failed)
         return None, answer, preview
 
     async def _past(self) -> Past:
@@ -122,13 +130,13 @@ class Turn:
     async def _generate(
         self, message: InboundMessage, past: Past, language: str
     ) -> tuple[Answer, str | None]:
-        place, claim = self._place, self._claim
+        place = self._place
         if not place.instance.candidates:
             return answers.failure("no_route", language), None
         target = PreviewTarget(
             self._message_id("assistant"),
-            claim.preview_id,
-            lambda external_id: place.save_preview(claim.id, external_id),
+            self._preview_id,
+            self._save_preview,
         )
         preview = place.channel.preview(message, target)
         request = to_request(place.instance, past, message, language)
@@ -136,8 +144,16 @@ class Turn:
         self._generation = Generation(stream, preview, self._publish_delta)
         if self._stopped:
             self._generation.stop()
-        answer = await self._generation.run(language)
+        try:
+            answer = await self._generation.run(language)
+        except Exception:
+            await preview.close()
+            raise
         return answer, await preview.close()
+
+    def _save_preview(self, external_id: str) -> None:
+        self._preview_id = external_id
+        self._place.save_preview(self._claim.id, external_id)
 
     def _publish_delta(self, text: str | None) -> None:
         """For operators who watch: more text, or (None) a new beginning."""
@@ -162,8 +178,18 @@ async def set_aside(place: Workplace, claim: Claim, error: str) -> None:
     """Give a turn up: the update is kept as dead, and its chat reads a friendly text."""
     try:
         message = place.channel.parse(claim.raw)
-    except Unparseable:
+    except Exception:  # process edge: what cannot be read is set aside all the same
+        logger.warning("update %s cannot be read", claim.id, exc_info=True)
         message = None
+    try:
+        rows = await _store_failure(place, claim, message, error)
+    except (SQLAlchemyError, ValueError):
+        logger.exception("update %s is set aside without a word", claim.id)
+        rows = await place.inbox.finish(claim, _nothing, "dead", error)
+    place.deliver(rows)
+
+
+async def _store_failure(place: Workplace, claim: Claim, message: InboundMessage | None, error: str) -> Any:
     language = language_of(message.language if message else "")
     outbound = OutboundMessage(
         chat_key=claim.chat_key,
@@ -175,10 +201,9 @@ async def set_aside(place: Workplace, claim: Claim, error: str) -> None:
         language=language,
     )
     answer = replace(answers.failure("failed", language), buttons=())
-    rows = await place.inbox.finish(
+    return await place.inbox.finish(
         claim, lambda conn: record(conn, place.instance, claim, message, answer, outbound), "dead", error
     )
-    place.deliver(rows)
 
 
 async def _nothing(_conn: AsyncConnection) -> list[Any]:

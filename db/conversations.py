@@ -124,8 +124,10 @@ async def close_conversation(conn: AsyncConnection, channel_id: str, chat_key: s
 async def add_messages(conn: AsyncConnection, conversation_id: str, rows: list[dict[str, Any]]) -> None:
     """Append messages (id, role, text, ...) and count them on the conversation."""
     same = {**MESSAGE_DEFAULTS, "conversation_id": conversation_id, "created_at": now()}
-    await conn.execute(ADD_MESSAGES, [{**same, **row} for row in rows])
-    await conn.execute(COUNT, {"talk": conversation_id, "more": len(rows), "at": now()})
+    messages = [{**same, **row} for row in rows]
+    await conn.execute(ADD_MESSAGES, messages)
+    last = max(float(message["created_at"]) for message in messages)
+    await conn.execute(COUNT, {"talk": conversation_id, "more": len(rows), "at": max(now(), last)})
 
 
 async def last_messages(conn: AsyncConnection, conversation_id: str, limit: int) -> list[Any]:

@@ -12,6 +12,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from db import inline_sqlite
 from db.base import Row
+from db.trouble import unavailable
 
 
 def async_url(url: str) -> str:
@@ -56,18 +57,28 @@ class Database:
         failure may undo it, as a whole. Only for what is then done again by itself.
 
         On SQLite it begins IMMEDIATE: a read-then-write under plain BEGIN fails at once
-        with "database is locked", whatever the busy timeout.
+        with "database is locked", whatever the busy timeout. Raises Unavailable.
         """
-        async with (self.backend if durable else self._unhurried).begin() as connection:
-            if not durable and not self.is_sqlite:
-                await connection.execute(ASYNCHRONOUS)
-            yield connection
+        try:
+            async with (self.backend if durable else self._unhurried).begin() as connection:
+                if not durable and not self.is_sqlite:
+                    await connection.execute(ASYNCHRONOUS)
+                yield connection
+        except Exception as error:
+            if passing := unavailable(error):
+                raise passing from error
+            raise
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """A connection for reads; sees one snapshot and takes no lock."""
-        async with self._reader.connect() as connection:
-            yield connection
+        """A connection for reads, which takes no lock; on SQLite it sees one snapshot. Raises Unavailable."""
+        try:
+            async with self._reader.connect() as connection:
+                yield connection
+        except Exception as error:
+            if passing := unavailable(error):
+                raise passing from error
+            raise
 
     async def close(self) -> None:
         """Close all connections."""

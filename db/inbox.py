@@ -75,12 +75,11 @@ CLAIM = (
     .returning(*COLUMNS)
 )
 CHANGE = update(INBOX).where(INBOX.c.id == bindparam("row_id"))
-RETAKE = (
-    update(INBOX)
-    .where(INBOX.c.channel_id == bindparam("channel"), INBOX.c.status == "running")
-    .values(attempts=INBOX.c.attempts + 1)
-    .returning(*COLUMNS)
-)
+FINISH = CHANGE.where(INBOX.c.status == "running")
+RUNS = (INBOX.c.channel_id == bindparam("channel"), INBOX.c.status == "running")
+RUNNING_UPDATES = select(*COLUMNS).where(*RUNS).order_by(INBOX.c.id)
+RUNNING_UPDATE = select(*COLUMNS).where(*RUNS, INBOX.c.chat_key == bindparam("chat"))
+RETAKE = update(INBOX).where(*RUNS).values(attempts=INBOX.c.attempts + 1).returning(*COLUMNS)
 
 
 async def add_update(
@@ -99,10 +98,20 @@ async def claim_next(conn: AsyncConnection, channel_id: str, chat_key: str) -> A
     return (await conn.execute(CLAIM, {"channel": channel_id, "chat": chat_key})).one_or_none()
 
 
-async def finish_update(conn: AsyncConnection, row_id: int, status: str = "done", error: str = "") -> None:
-    """Close a running update as done or dead."""
+async def finish_update(conn: AsyncConnection, row_id: int, status: str = "done", error: str = "") -> bool:
+    """Close a running update as done or dead; False when it does not run (any more)."""
     values = {"row_id": row_id, "status": status, "error": error, "finished_at": now()}
-    await conn.execute(CHANGE, values)
+    return bool((await conn.execute(FINISH, values)).rowcount)
+
+
+async def running_updates(conn: AsyncConnection, channel_id: str) -> list[Any]:
+    """All running updates of a channel, oldest first."""
+    return list((await conn.execute(RUNNING_UPDATES, {"channel": channel_id})).all())
+
+
+async def running_update(conn: AsyncConnection, channel_id: str, chat_key: str) -> Any | None:
+    """The running update of a chat."""
+    return (await conn.execute(RUNNING_UPDATE, {"channel": channel_id, "chat": chat_key})).one_or_none()
 
 
 async def retake(conn: AsyncConnection, channel_id: str) -> list[Any]:

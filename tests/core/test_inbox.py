@@ -7,9 +7,12 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.inbox import Claim, Inbox
-from db.channels import add_channel
+from db import inline_sqlite
+from db.channels import add_channel, delete_channel
 from db.database import Database
+from db.trouble import Unavailable
 from tests.core.channels import incoming
+from tests.db.trouble import Unheard, unusable
 
 
 async def nothing(_conn: AsyncConnection) -> list[Any]:
@@ -84,4 +87,65 @@ async def test_a_failed_commit_leaves_nothing_behind(database: Database, channel
         await inbox.finish(started[0], breaks)
     assert inbox.running == 1
     await inbox.finish(started[0], nothing)
+    assert inbox.running == 0
+
+
+async def test_closing_a_claim_waits_for_the_database(
+    database: Database, channel_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inline_sqlite, "LOCK_TIMEOUT", 0.02)
+    started: list[Claim] = []
+    inbox = Inbox(database, channel_id, started.append)
+    await inbox.accept([incoming(1, "a", "one"), incoming(2, "a", "two")])
+    async with unusable(database):
+        finishing = asyncio.create_task(inbox.finish(started[0], nothing))
+        await asyncio.sleep(0.1)
+    await asyncio.wait_for(finishing, 5)
+    assert [claim.external_id for claim in started] == ["1", "2"]
+
+
+async def test_a_commit_that_was_not_heard_of_is_not_repeated(database: Database, channel_id: str) -> None:
+    started: list[Claim] = []
+    deaf = Unheard(database.url)
+    inbox = Inbox(deaf, channel_id, started.append)
+    await inbox.accept([incoming(1, "a", "one"), incoming(2, "a", "two")])
+    stored: list[int] = []
+
+    async def store(_conn: AsyncConnection) -> list[Any]:
+        stored.append(1)
+        return stored
+
+    deaf.commits = 1
+    assert await inbox.finish(started[0], store) == []
+    assert stored == [1] and [claim.external_id for claim in started] == ["1", "2"]
+    await inbox.finish(started[1], nothing)
+    assert inbox.running == 0
+    await deaf.close()
+
+
+async def test_an_accept_that_was_not_heard_of_is_taken_up(database: Database, channel_id: str) -> None:
+    started: list[Claim] = []
+    deaf = Unheard(database.url)
+    inbox = Inbox(deaf, channel_id, started.append)
+    deaf.commits = 1
+    with pytest.raises(Unavailable):
+        await inbox.accept([incoming(1, "a", "one"), incoming(2, "b", "two")])
+    assert await inbox.accept([incoming(1, "a", "one"), incoming(3, "a", "three")]) == [False, True]
+    assert [(claim.external_id, claim.attempts) for claim in started] == [("1", 0), ("2", 0)]
+    await inbox.finish(started[0], nothing)
+    assert started[-1].external_id == "3"
+    await deaf.close()
+
+
+async def test_a_channel_deleted_during_a_turn(database: Database, channel_id: str) -> None:
+    started: list[Claim] = []
+    inbox = Inbox(database, channel_id, started.append)
+    await inbox.accept([incoming(1, "a", "one")])
+    async with database.transaction() as conn:
+        await delete_channel(conn, channel_id)
+
+    async def breaks(_conn: AsyncConnection) -> None:
+        raise RuntimeError("a row without its channel")
+
+    assert await inbox.finish(started[0], breaks) == []
     assert inbox.running == 0

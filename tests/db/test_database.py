@@ -3,13 +3,17 @@
 import asyncio
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError
 
+from db import inline_sqlite
 from db.base import new_id
 from db.channels import add_channel
 from db.database import Database, async_url
 from db.inbox import add_update, claim_next, finish_update, retake, waiting_chats
 from db.settings import bump_config, get_setting, set_setting
+from db.trouble import Unavailable
+from tests.db.trouble import unusable
 
 
 async def test_a_transaction_commits_or_rolls_back_whole(database: Database) -> None:
@@ -63,3 +67,27 @@ def test_ids_sort_by_time_and_urls_name_the_driver() -> None:
     assert async_url("postgres://u:p@h/d") == "postgresql+asyncpg://u:p@h/d"
     with pytest.raises(ValueError, match="mysql"):
         async_url("mysql://h/d")
+
+
+async def test_a_database_that_cannot_be_used_for_now_is_told_from_a_wrong_statement(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inline_sqlite, "LOCK_TIMEOUT", 0.02)
+    async with unusable(database):
+        with pytest.raises(Unavailable):
+            async with database.transaction() as conn:
+                await set_setting(conn, "colour", "red")
+    with pytest.raises(DBAPIError):
+        async with database.transaction() as conn:
+            await conn.execute(text("SELECT nothing FROM nowhere"))
+    async with database.transaction() as conn:
+        await set_setting(conn, "colour", "green")
+
+
+async def test_a_file_that_cannot_be_opened_and_a_server_that_is_away() -> None:
+    for url in ("sqlite:////nowhere/at/all.db", "postgresql://nobody@127.0.0.1:1/none"):
+        database = Database(url)
+        with pytest.raises(Unavailable):
+            async with database.reading() as conn:
+                await conn.execute(select(1))
+        await database.close()
