@@ -9,8 +9,9 @@ LONGEST_HEADING = 500  # of its line; the expression below takes quadratic time
 _HEADING = re.compile(r" {0,3}(#{1,6})(?:\s+(.*?))?(?:\s+#+)?\s*$")
 _UNDERLINE = re.compile(r" {0,3}(=+|-{2,})\s*$")
 _RULE = re.compile(r" {0,3}([-*_])(?:\s*\1){2,}\s*$")
-_IMAGE = re.compile(r"\[?!\[[^\]\n]{0,300}\]\([^)\n]{0,2000}\)(?:\]\([^)\n]{0,2000}\))?")
-_LOCAL_LINK = re.compile(r"\[([^\]\n]{1,300})\]\((?!https?://|mailto:|tg://)[^)\n]{0,2000}\)")
+# Each part ends where another may begin: openings without an end would take quadratic time.
+_IMAGE = re.compile(r"\[?!\[[^\[\]\n]{0,300}\]\([^()\n]{0,2000}\)(?:\]\([^()\n]{0,2000}\))?")
+_LOCAL_LINK = re.compile(r"\[([^\[\]\n]{1,300})\]\((?!https?://|mailto:|tg://)[^()\n]{0,2000}\)")
 _HTML_TAG = re.compile(r"</?[a-zA-Z][^<>\n]{0,500}>")
 _MARKS = re.compile(r"[*_`]+")
 
