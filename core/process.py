@@ -10,14 +10,12 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, cast
 
-import uvloop
-
 from core.channel import BadConfiguration, BadCredential, Channel
-from core.fleet.kinds import KINDS
 from core.fleet.link import Link
 from core.host import ChannelHost
 from core.instance import Instance
 from core.instances import load_instance
+from core.kinds import KINDS
 from core.rehearsal import rehearse_database, rehearsed_database
 from db.database import Database
 from db.trouble import Unavailable
@@ -35,8 +33,7 @@ logger = logging.getLogger(__name__)
 def child_main(kind: str, descriptor: int) -> int:
     """Run one channel to its end; returns the exit code. Called in the forked child."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_main(kind, descriptor))
+    return asyncio.run(_main(kind, descriptor))  # uvloop would cost 1.1 MB a channel
 
 
 async def _main(kind: str, descriptor: int) -> int:

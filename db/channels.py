@@ -34,7 +34,7 @@ class Channel(Row):
     __table_args__ = (Index("channel_kind_slug", "kind", "slug", unique=True),)
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    kind: Mapped[str] = mapped_column(String(16))  # a key of core/fleet/kinds.py
+    kind: Mapped[str] = mapped_column(String(16))  # a key of core/kinds.py
     slug: Mapped[str] = mapped_column(String(32))
     name: Mapped[str] = mapped_column(String(120))
     enabled: Mapped[bool] = mapped_column(Boolean, default=True)

@@ -12,9 +12,9 @@ from typing import Any
 
 from core.fleet.child import INHERITED, environment
 from core.fleet.component import Command, Component
-from core.fleet.kinds import ChannelKind
 from core.fleet.logs import Log
 from core.fleet.states import READY, Timing
+from core.kinds import ChannelKind
 
 PRELOAD_SECONDS = 120.0
 LONGEST_REPLY = 64 * 1024

@@ -16,7 +16,6 @@ from core.fleet.component import Component
 from core.fleet.control import SOCKET_NAME
 from core.fleet.control_server import ControlServer
 from core.fleet.forks import Forks
-from core.fleet.kinds import KINDS, ChannelKind
 from core.fleet.logs import LogBook, LogLine
 from core.fleet.observed import Observed
 from core.fleet.operations import Operations
@@ -27,6 +26,7 @@ from core.fleet.surroundings import Surroundings
 from core.fleet.unit import Unit
 from core.fleet.wanted import Plan, Planner, Secrets
 from core.fleet.web import Web
+from core.kinds import KINDS, ChannelKind
 from core.secrets import Vault
 from core.settings import Settings
 from db.database import Database

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from core.fleet.forks import Forks
-from core.fleet.kinds import ChannelKind
 from core.fleet.logs import Log
 from core.fleet.states import Timing
+from core.kinds import ChannelKind
 
 
 @dataclass(frozen=True, slots=True)

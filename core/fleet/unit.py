@@ -5,7 +5,6 @@ from typing import Any
 
 from core.fleet.backoff import Ending, Failures
 from core.fleet.health import Health
-from core.fleet.kinds import ChannelKind
 from core.fleet.locks import FileLock, LockHeld, lock_token
 from core.fleet.logs import LogLine
 from core.fleet.run import Run, RunEvents
@@ -23,6 +22,7 @@ from core.fleet.states import (
 )
 from core.fleet.surroundings import Surroundings
 from core.fleet.wanted import Wanted
+from core.kinds import ChannelKind
 
 LONGEST_REASON = 1000
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from core.fleet.control import SOCKET_NAME, Control
-from core.fleet.kinds import ChannelKind
 from core.fleet.logs import open_logs
 from core.fleet.states import Timing
 from core.fleet.supervisor import Parts, Setup, Supervisor
 from core.fleet.unit import Unit
+from core.kinds import ChannelKind
 from core.secrets import load_vault
 from core.settings import Settings
 from db.channels import add_channel, change_channel, get_channel
