@@ -11,6 +11,7 @@ from core.texts import text
 from providers.types import Cited, Restart, Text
 
 KNOWLEDGE = "knowledge"
+LARGEST = 2**31 - 1
 
 
 class Generation:
@@ -59,7 +60,7 @@ class Generation:
 
     async def _stopped(self, consuming: asyncio.Task[None], language: str) -> Answer:
         consuming.cancel()
-        await asyncio.wait({consuming})
+        await asyncio.gather(consuming, return_exceptions=True)
         await self._stream.aclose()
         partial = "".join(self._parts).strip()
         answer = Answer(
@@ -101,12 +102,17 @@ def _words_for(error: AllCandidatesFailed) -> str:
 def _usage_row(number: int, attempt: Attempt) -> dict[str, Any]:
     return {
         "provider_id": attempt.provider_id,
-        "model": attempt.model,
+        "model": attempt.model[:200],
         "attempt": number,
         "outcome": attempt.outcome,
-        "input_tokens": attempt.input_tokens,
-        "output_tokens": attempt.output_tokens,
+        "input_tokens": _storable(attempt.input_tokens),
+        "output_tokens": _storable(attempt.output_tokens),
         "estimated": attempt.estimated,
         "first_token_ms": attempt.first_token_ms,
         "total_ms": attempt.total_ms,
     }
+
+
+def _storable(tokens: int | None) -> int | None:
+    """A vendor may count whatever it likes; a row holds 32 bits."""
+    return None if tokens is None else int(min(max(tokens, 0), LARGEST))

@@ -40,7 +40,7 @@ class Inbox:
         self._database = database
         self._channel_id = channel_id
         self._start = start
-        self._busy: set[str] = set()
+        self._busy: dict[str, int] = {}  # chats and the ids of their running updates
         self._waiting: set[str] = set()  # chats that may have an update waiting behind the running one
         self._doubtful = False
         self._lock = asyncio.Lock()  # accept and finish must not cross, or a waiting update is stranded
@@ -56,7 +56,7 @@ class Inbox:
         claims: list[Claim] = []
         new: list[bool] = []
         async with self._lock:
-            taken: set[str] = set()
+            taken: dict[str, int] = {}
             self._doubtful = True  # a commit may have taken place although an error came back
             async with self._database.transaction() as conn:
                 for item in batch:
@@ -70,7 +70,7 @@ class Inbox:
                     if row is None:
                         continue
                     if free:
-                        taken.add(chat)
+                        taken[chat] = row.id
                         claims.append(_claim(row))
                     else:
                         self._waiting.add(chat)
@@ -112,6 +112,8 @@ class Inbox:
     ) -> Any:
         chat, row = claim.chat_key, None
         async with self._lock:
+            if self._busy.get(chat) != claim.id:
+                return []
             async with self._database.transaction(durable=False) as conn:
                 if await inbox.finish_update(conn, claim.id, status, error):
                     stored = await store(conn)
@@ -121,8 +123,10 @@ class Inbox:
                     stored = []
                     row = await inbox.running_update(conn, self._channel_id, chat)
             if row is None:
-                self._busy.discard(chat)
+                del self._busy[chat]
                 self._waiting.discard(chat)
+            else:
+                self._busy[chat] = row.id
         if row is not None:
             self._start(_claim(row))
         return stored
@@ -132,13 +136,13 @@ class Inbox:
             async with self._database.transaction() as conn:
                 found = [_claim(row) for row in await read(conn, self._channel_id)]
                 claims = [claim for claim in found if claim.chat_key not in self._busy]
-                running = self._busy | {claim.chat_key for claim in claims}
+                running = {*self._busy, *(claim.chat_key for claim in claims)}
                 waiting = await inbox.waiting_chats(conn, self._channel_id)
                 for chat in waiting:
                     if chat not in running:
                         claims.append(_claim(await inbox.claim_next(conn, self._channel_id, chat)))
             self._waiting.update(waiting)
-            self._busy |= {claim.chat_key for claim in claims}
+            self._busy |= {claim.chat_key: claim.id for claim in claims}
             self._doubtful = False
         for claim in claims:
             self._start(claim)

@@ -149,3 +149,12 @@ async def test_a_channel_deleted_during_a_turn(database: Database, channel_id: s
 
     assert await inbox.finish(started[0], breaks) == []
     assert inbox.running == 0
+
+
+async def test_a_claim_closed_twice_starts_the_next_one_once(database: Database, channel_id: str) -> None:
+    started: list[Claim] = []
+    inbox = Inbox(database, channel_id, started.append)
+    await inbox.accept([incoming(1, "a", "one"), incoming(2, "a", "two")])
+    await inbox.finish(started[0], nothing)
+    assert await inbox.finish(started[0], nothing) == []
+    assert [claim.external_id for claim in started] == ["1", "2"] and inbox.running == 1

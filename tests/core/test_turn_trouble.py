@@ -14,6 +14,7 @@ from tests.core.channels import RecordingPreview, incoming
 from tests.core.test_turn import KEYS, Desk, desk
 from tests.db.trouble import unusable
 from tests.fakes.llm import FAULTS, Healthy
+from tests.fakes.llm_shapes import OpenAIShape
 
 __all__ = ["desk"]
 
@@ -149,3 +150,12 @@ async def test_stop_reaches_a_turn_that_waits_for_room(desk: Desk) -> None:
     assert desk.host.stop("chat") is True  # before its task has run at all
     await asyncio.wait_for(desk.host.drain(), 5)
     assert desk.channel.sent == [("chat", "Stopped.")]
+
+
+async def test_a_vendor_that_counts_beyond_all_bounds(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    end = OpenAIShape.end
+    monkeypatch.setattr(OpenAIShape, "end", lambda self, reason, _: end(self, reason, (-1, 10**25)))
+    desk.llm.script("one", Healthy("Hello"))
+    assert await desk.ask("hi") == "Hello"
+    (row,) = await desk.rows(Usage)
+    assert (row.input_tokens, row.output_tokens) == (0, 2**31 - 1)
