@@ -7,6 +7,7 @@ from typing import Any
 
 from providers.errors import ErrorClass, ProviderError
 from providers.retry_after import retry_after
+from providers.surrogates import mend
 from providers.vocabulary import BY_CODE, BY_PHRASE, BY_STATUS, LASTING, VAGUE
 
 LONGEST_MESSAGE = 500
@@ -38,9 +39,10 @@ def to_stream_error(body: object, key: str) -> ProviderError:
 
 
 def redact(text: str, key: str = "") -> str:
-    """Text for logs: without keys, on one line, not longer than a few sentences."""
+    """Text for logs and rows: without keys, on one line, not longer than a few sentences."""
     if key:
         text = text.replace(key, "***")
+    text = mend(text)
     text = _URL_KEY.sub(r"\1***", _KEYLIKE.sub("***", text[: 8 * LONGEST_MESSAGE]))
     return " ".join(text.split())[:LONGEST_MESSAGE]
 

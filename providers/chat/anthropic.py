@@ -19,7 +19,9 @@ from providers.types import ChatRequest, ChatTurn, Delta, ProviderConfig
 
 DEFAULT_MAX_TOKENS = 8192  # the vendor demands a number
 MOST_KEYS = 16  # whose clients are kept
+LONGEST_BODY = 4 << 20  # bytes of a response that is not a stream
 FAILURES = (anthropic.AnthropicError, httpx2.HTTPError, OSError)
+NOT_A_LIST = (ValueError, TypeError, AttributeError, RecursionError)  # the SDK builds objects of any JSON
 
 
 def create(vendor: Vendor, config: ProviderConfig) -> "Anthropic":
@@ -40,11 +42,14 @@ class Anthropic:
             base_url=(config.base_url or vendor.base_url).rstrip("/").removesuffix("/v1"),
             max_retries=0,
             timeout=anthropic.Timeout(None, connect=self.limits.connect),
-            default_headers=config.options.get("headers"),
+            default_headers={"Accept-Encoding": "identity", **(config.options.get("headers") or {})},
             # A key must not follow a redirect to another host.
             http_client=anthropic.DefaultAsyncHttpxClient(
-                follow_redirects=False, trust_env=False, proxy=config.options.get("proxy")
-            ),
+                follow_redirects=False,
+                trust_env=False,
+                proxy=config.options.get("proxy"),
+                event_hooks={"response": [bound]},
+            ),  # fmt: skip
         )
 
     def model(self, name: str, key: str) -> "AnthropicModel":
@@ -64,9 +69,11 @@ class Anthropic:
         try:
             async with asyncio.timeout(self.limits.first_token):
                 page = await self.client(key).models.list(limit=1000)
+            return [model.id for model in page.data]
         except FAILURES as error:
             raise explained(error, key) from error
-        return [model.id for model in page.data]
+        except NOT_A_LIST as error:
+            raise ProviderError(ErrorClass.TRUNCATED, "the list of models is not JSON") from error
 
     async def close(self) -> None:
         """Close the connections."""
@@ -116,6 +123,34 @@ class AnthropicModel:
                         return
         finally:
             await opening.__aexit__(None, None, None)
+
+
+class Bounded(httpx2.AsyncByteStream):
+    """A body that ends after LONGEST_BODY, however much the server still sends."""
+
+    def __init__(self, body: httpx2.AsyncByteStream) -> None:
+        self._body = body
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        left = LONGEST_BODY
+        async for chunk in self._body:
+            yield chunk[:left]
+            left -= len(chunk)
+            if left <= 0:
+                return
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        await self._body.aclose()
+
+
+async def bound(response: httpx2.Response) -> None:
+    """Limit what the SDK reads as a whole; what came packed, unasked, is not unpacked: it may be a bomb."""
+    if response.is_success and response.request.method == "POST":
+        return  # an answer's stream: our own reading of it has limits
+    response.headers.pop("content-encoding", None)
+    if isinstance(response.stream, httpx2.AsyncByteStream):
+        response.stream = Bounded(response.stream)
 
 
 async def _before(due: float, waiting: Any) -> Any:

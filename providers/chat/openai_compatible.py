@@ -62,10 +62,12 @@ class OpenAICompatible:
                     listed = json.loads(await read_bounded(response, LONGEST_BODY))
         except (aiohttp.ClientError, OSError) as error:
             raise broken(error, key) from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ProviderError(ErrorClass.TRUNCATED, "the list of models is not JSON") from error
         items = listed.get("data") if isinstance(listed, dict) else listed
-        names = [item.get("id") for item in items or () if isinstance(item, dict)]
+        names = (
+            [item.get("id") for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+        )
         return [name.removeprefix("models/") for name in names if isinstance(name, str)]
 
     async def send(

@@ -1,5 +1,7 @@
 """Both wire formats over real HTTP: what is sent, what is read, and what never leaves."""
 
+import gzip
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -245,15 +247,50 @@ async def test_an_error_echoes_no_key() -> None:
     assert "secret" not in str(failed.value) and failed.value.error_class == "credential"
 
 
-async def test_an_endless_error_is_cut_off() -> None:
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("body", ["[" * 100_000, "5", '{"data": 5}', '{"data": [5]}', "<html>"])
+async def test_whatever_is_no_list_of_models(kind: str, body: str) -> None:
+    async def reply(_request: web.Request) -> web.StreamResponse:
+        return web.Response(text=body, content_type="application/json")
+
+    async with served(reply) as url:
+        provider = open_provider(ProviderConfig("x", kind, url))
+        try:
+            assert await provider.models("secret") == []
+        except ProviderError as error:
+            assert error.error_class == "truncated"
+        finally:
+            await provider.close()
+
+
+@pytest.mark.parametrize("status", [200, 500])
+async def test_a_body_that_came_packed_unasked_is_no_bomb(status: int) -> None:
+    bomb = gzip.compress(bytes(64 << 20))
+
+    async def reply(request: web.Request) -> web.StreamResponse:
+        assert request.headers["Accept-Encoding"] == "identity"
+        return web.Response(status=status, body=bomb, headers={"Content-Encoding": "gzip"})
+
+    async with served(reply) as url:
+        provider = open_provider(ProviderConfig("x", "anthropic", url))
+        begun = time.process_time()
+        with pytest.raises(ProviderError) as failed:
+            await provider.models("secret")
+        await provider.close()
+    assert failed.value.error_class == ("truncated" if status == 200 else "transient")
+    assert time.process_time() - begun < 0.3
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_an_endless_error_is_cut_off(kind: str) -> None:
     async def reply(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(status=500)
         await response.prepare(request)
         for _ in range(100):
-            await response.write(b"x" * 100_000)
+            await response.write(b"x\0" * 50_000)
         return response
 
     async with served(reply) as url:
         with pytest.raises(ProviderError) as failed:
-            await asked(ProviderConfig("x", "openai-compatible", url), ChatRequest(TURNS))
-    assert len(failed.value.message) <= 500
+            await asked(ProviderConfig("x", kind, url), ChatRequest(TURNS))
+    assert len(failed.value.message) <= 500 and "\0" not in failed.value.message

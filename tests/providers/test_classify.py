@@ -74,6 +74,11 @@ def test_an_aggregators_quoted_headers_count() -> None:
     assert retry_after({}, body, "", NOW) == pytest.approx(60)
 
 
+def test_messages_can_be_stored() -> None:
+    error = to_error(500, '{"error": {"message": "half \\ud800 and \\u0000 zero"}}')
+    assert error.message == "half \ufffd and zero"
+
+
 def test_messages_carry_no_key() -> None:
     said = "bad sk-abcDEF123456 or my own\nkey Bearer xyz at https://x/?key=AIzaSecretSecret "
     text = redact(said + "x" * 9000, "my own")
