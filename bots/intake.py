@@ -120,7 +120,8 @@ class Intake:
         if self._mention.search(text):
             return True
         entities = message.get("entities") or message.get("caption_entities") or ()
-        users = [one.get("user") for one in entities if isinstance(one, dict)] if entities else []
+        entities = entities if isinstance(entities, list) else []
+        users = [one.get("user") for one in entities if isinstance(one, dict)]
         return any(isinstance(user, dict) and user.get("id") == self._id for user in users)
 
     def _answers_bot(self, message: Raw) -> bool:

@@ -123,6 +123,11 @@ def test_a_retry_button() -> None:
     assert INTAKE.parse(json.dumps({"update_id": 2, "callback_query": {**query, "data": "other"}})) is None
 
 
+@pytest.mark.parametrize("entities", [5, True, {"user": {"id": 1}}, [5, {"user": 5}, {"user": {"id": []}}]])
+def test_odd_entities_are_no_mention(entities: Any) -> None:
+    assert read("Hello all", GROUP, entities=entities) is None
+
+
 @pytest.mark.parametrize(
     "update",
     [
