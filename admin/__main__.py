@@ -12,6 +12,7 @@ import uvloop
 from pydantic import ValidationError
 
 from admin.app import create_app
+from admin.protocol import LimitedProtocol
 from admin.services import Services
 from core.fleet.control import SOCKET_NAME, Control
 from core.settings import Settings, load_settings
@@ -44,7 +45,7 @@ async def serve(settings: Settings, listener: socket.socket) -> int:
     try:
         config = uvicorn.Config(
             create_app(Services(settings, database, control)),
-            http="httptools",
+            http=LimitedProtocol,
             ws="none",
             log_config=None,
             access_log=False,
