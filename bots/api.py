@@ -7,6 +7,8 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 from yarl import URL
 
+from bots.characters import printable
+
 PUBLIC_SERVER = "https://api.telegram.org"
 CONNECT_WITHIN = 10.0
 KEEP_ALIVE = 50.0
@@ -110,6 +112,6 @@ def _result(status: int, body: bytes) -> Any:
     code, parameters = answer.get("error_code"), answer.get("parameters")
     raise ApiError(
         code if isinstance(code, int) else status,
-        str(answer.get("description", "")),
+        printable(str(answer.get("description", ""))),
         parameters if isinstance(parameters, dict) else None,
     )

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from bots.api import ApiError, BotApi, NotAnAnswer, Unreachable
+from bots.characters import printable
 from core.channel import BadConfiguration, BadCredential, Host
 
 LONGEST_PAUSE = 60.0
@@ -56,4 +57,4 @@ def _judge(error: ApiError) -> tuple[str, float]:
 def _user(answer: object) -> BotUser:
     if not isinstance(answer, dict) or not isinstance(answer.get("id"), int):
         raise BadConfiguration("the address is not a Bot API server")
-    return BotUser(answer["id"], str(answer.get("username") or answer["id"]))
+    return BotUser(answer["id"], printable(str(answer.get("username") or answer["id"])))

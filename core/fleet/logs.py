@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 from core.fleet.redact import Redactor
 from core.settings import Settings
+from providers.surrogates import mend
 
 LEVELS = re.compile(r"\b(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b")
 RING_LINES = 500
@@ -99,8 +100,8 @@ class Log:
         return kept
 
     def clean(self, text: str) -> str:
-        """A text without secrets."""
-        return self._redactor.clean(text)
+        """A text of another process without secrets, and without what neither rows nor JSON take."""
+        return self._redactor.clean(mend(text))
 
     def tail(self, count: int) -> str:
         """The last lines as one text."""

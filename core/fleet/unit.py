@@ -200,7 +200,7 @@ class Unit:
         reason = self.log.clean(str(message.get("reason") or ""))[:LONGEST_REASON]
         state = message.get("state")
         if "address" in message:
-            self.address = str(message["address"] or "")[:120]
+            self.address = self.log.clean(str(message["address"] or ""))[:120]
         if state == PARKED:
             self.reason = reason  # it is about to exit with 77 or 78
         elif state in SERVING and not run.asked:

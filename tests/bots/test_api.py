@@ -48,7 +48,7 @@ async def test_an_answer_that_takes_too_long(api: FakeBotApi, bot: BotApi) -> No
 NONSENSE = [b"<html>502</html>", b"[]", b"5", b"{}", b"\xff", b"[" * 100_000]
 ODD = [
     b'{"ok": false}',
-    b'{"ok": false, "error_code": "x", "description": [], "parameters": [1]}',
+    b'{"ok": false, "error_code": "x", "description": "half \\ud800 and \\u0000", "parameters": [1]}',
     b'{"ok": false, "parameters": {"retry_after": "soon", "migrate_to_chat_id": {}}}',
 ]
 
@@ -65,6 +65,7 @@ async def test_whatever_is_not_an_answer(body: bytes) -> None:
     with pytest.raises(ApiError) as caught:
         await bot.call("getMe")
     assert isinstance(caught.value, NotAnAnswer) == (body in NONSENSE)
+    assert all(sign.isprintable() for sign in str(caught.value))
     assert (caught.value.retry_after, caught.value.migrated_to) == (1.0, None)
     await bot.close()
     server.close()

@@ -31,7 +31,7 @@ async def _main(kind: str, descriptor: int) -> int:
     if kind == "crash":
         raise RuntimeError("the crash of 123456789:AAHsecretsecretsecretsecretsecretse")
     if kind == "refused":
-        link.send({"t": "state", "state": "PARKED", "reason": "the token was refused"})
+        link.send({"t": "state", "state": "PARKED", "reason": "the token was refused: \ud800\0"})
         return 77
     link.send({"t": "state", "state": "READY", "reason": "", "address": "@" + kind})
     print("INFO token", start["token"], "keys", sorted(start["provider_keys"]), "env", *sorted(os.environ))

@@ -126,7 +126,15 @@ async def test_a_crash_loop_parks_with_its_last_words_and_a_change_takes_it_up(y
 
 async def test_a_refused_token_parks_at_once(yard: Yard) -> None:
     unit = await yard.state(await yard.add("refused"), "PARKED")
-    assert (unit.reason, unit.restarts) == ("the token was refused", 0)
+    assert (unit.reason, unit.restarts) == ("the token was refused: \ufffd", 0)
+
+
+async def test_a_reason_that_no_row_takes_hides_no_other_state(yard: Yard) -> None:
+    refused, worker = await yard.add("refused"), await yard.add("worker")
+    await yard.state(refused, "PARKED")
+    await yard.state(worker, "READY")
+    await asyncio.sleep(0.2)
+    assert [(await yard.row(one)).state for one in (refused, worker)] == ["PARKED", "READY"]
 
 
 async def test_one_process_per_token(yard: Yard) -> None:
