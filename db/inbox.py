@@ -11,6 +11,7 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
+    delete,
     func,
     select,
     text,
@@ -135,3 +136,9 @@ async def dead_updates(conn: AsyncConnection, channel_id: str, limit: int = 50) 
     """Updates that were set aside, newest first."""
     query = select(InboxRow.__table__).where(InboxRow.channel_id == channel_id, InboxRow.status == "dead")
     return list((await conn.execute(query.order_by(InboxRow.id.desc()).limit(limit))).all())
+
+
+async def forget_done(conn: AsyncConnection, before: float, limit: int) -> int:
+    """Delete answered updates that were finished before a moment; returns how many."""
+    old = select(INBOX.c.id).where(INBOX.c.status == "done", INBOX.c.finished_at < before).limit(limit)
+    return (await conn.execute(delete(INBOX).where(INBOX.c.id.in_(old)))).rowcount

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
+    delete,
     insert,
     select,
     update,
@@ -88,3 +89,9 @@ async def dead_outbound(conn: AsyncConnection, channel_id: str, limit: int = 50)
     """Messages that could not be sent, newest first."""
     query = select(OutboxRow.__table__).where(OutboxRow.channel_id == channel_id, OutboxRow.status == "dead")
     return list((await conn.execute(query.order_by(OutboxRow.id.desc()).limit(limit))).all())
+
+
+async def forget_sent(conn: AsyncConnection, before: float, limit: int) -> int:
+    """Delete messages that were sent before a moment; returns how many. The conversation keeps its own."""
+    old = select(OUTBOX.c.id).where(OUTBOX.c.status == "sent", OUTBOX.c.finished_at < before).limit(limit)
+    return (await conn.execute(delete(OUTBOX).where(OUTBOX.c.id.in_(old)))).rowcount

@@ -18,6 +18,7 @@ from core.fleet.place import StartFailed, await_port, prepare_folders, raise_fil
 from core.fleet.states import EXIT_CONFIGURATION
 from core.fleet.supervisor import Parts, Setup, Supervisor
 from core.fleet.terminal import Terminal
+from core.housekeeping import keep_house
 from core.secrets import BadKey, Vault, load_vault
 from core.settings import Settings, load_settings
 from core.setup_link import setup_link
@@ -88,9 +89,11 @@ class _Life:
             self._listen_to_signals()
             await supervisor.start()
             await self._greet()
+            tidying = asyncio.create_task(keep_house(self._database))
             following = asyncio.create_task(self._terminal.follow(supervisor.components, supervisor.units))
             await self._stop.wait()
             following.cancel()
+            tidying.cancel()
             self._terminal.say("draining")
             await supervisor.stop()
             self._terminal.say("stopped")

@@ -249,7 +249,8 @@ async def test_a_turn_that_kills_its_process_four_times_is_set_aside(desk: Desk)
         await conn.execute(
             InboxRow.__table__.insert().values(  # type: ignore[attr-defined]
                 channel_id=desk.channel_id, external_id="9", chat_key="chat",
-                raw=incoming(9, "chat", "hi").raw,                status="running", attempts=3, error="", received_at=1.0,
+                raw=incoming(9, "chat", "hi").raw,
+                status="running", attempts=3, error="", received_at=1.0,
             )
         )  # fmt: skip
     await desk.start()

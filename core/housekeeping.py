@@ -1,0 +1,39 @@
+"""Clearing away what nobody needs any more: updates that were answered, messages that were sent."""
+
+import asyncio
+import logging
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from db import inbox, outbox
+from db.base import now
+from db.database import Database
+
+KEEP = 30 * 24 * 3600.0  # seconds; a vendor repeats an update for a day, a visitor's page for a few
+EVERY = 3600.0
+BATCH = 500  # rows a transaction: nobody waits long for the lock
+logger = logging.getLogger(__name__)
+
+
+async def keep_house(database: Database) -> None:
+    """Clear away every hour until cancelled."""
+    while True:
+        try:
+            cleared = await clear(database, now() - KEEP)
+            if cleared:
+                logger.info("%s old inbox and outbox rows cleared away", cleared)
+        except SQLAlchemyError:
+            logger.exception("clearing away failed; it is tried again in an hour")
+        await asyncio.sleep(EVERY)
+
+
+async def clear(database: Database, before: float) -> int:
+    """Delete closed rows that are older; what is new, running or set aside stays. Returns how many."""
+    total = 0
+    for forget in (inbox.forget_done, outbox.forget_sent):
+        deleted = BATCH
+        while deleted == BATCH:
+            async with database.transaction(durable=False) as conn:
+                deleted = await forget(conn, before, BATCH)
+            total += deleted
+    return total
