@@ -1,11 +1,11 @@
-"""`python -m bench [latency] [load] [memory] [start] [storm]`: all of them when none is named."""
+"""`python -m bench [NAME ...]`: all of them when none is named."""
 
 import importlib
 import sys
 
 from bench.report import machine
 
-BENCHES = ("latency", "load", "memory", "start", "storm")
+BENCHES = ("imports", "start", "memory", "latency", "load", "stream", "storm")
 
 
 def main(names: list[str]) -> int:
