@@ -23,6 +23,7 @@ from core.kinds import KINDS
 from db import channels
 from db.base import new_id
 
+ADDRESS = "api_base"  # where a bot's secret goes
 KEPT = ("token_hint",)  # of the configuration, while the secret stays
 View = TypeVar("View", bound=Instance)
 New = TypeVar("New", NewBot, NewWidget)
@@ -133,6 +134,8 @@ class Channels(Generic[View, New, C]):
             kept = {name: row.config[name] for name in KEPT if name in row.config and not secret}
             wanted = {**kept, **self._values(config)}
             await self._check(change, config, wanted, row.id)
+            if row.secret and not secret and wanted.get(ADDRESS) != row.config.get(ADDRESS):
+                refuse([Problem("token", "secret_again")])
             values = {"config": wanted, "managed": PANEL, "secret": secret or row.secret}
             await channels.change_channel(change.conn, row.id, **values, **shared_values(slug, config))
             await change.audit(f"{self.what}.change", slug, secret=bool(secret))

@@ -80,8 +80,11 @@ class Providers:
         keys = None if config.keys is None else [await self._seal(key) for key in config.keys]
         async with self._changes.begin(actor) as change:
             row = await providers.get_provider(change.conn, provider_id)
-            changeable(row, "provider", provider_id)
+            row = changeable(row, "provider", provider_id)
             values = {**provider_values(provider_id, config), "managed": PANEL}
+            moved = any(getattr(row, name) != values[name] for name in ("kind", "base_url"))
+            if moved and keys is None and await providers.keys_of(change.conn, provider_id):
+                refuse([Problem("keys", "secret_again")])
             await providers.save_provider(change.conn, provider_id, **values)
             if keys is not None:
                 await providers.replace_keys(change.conn, provider_id, keys)

@@ -66,6 +66,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "содержит пробелы или буквы, которых в ключах не бывает: скопируйте его ещё раз",
     ),
     "provider_kind": ("is not a known provider: {given}{near}", "неизвестный провайдер: {given}{near}"),
+    "secret_again": (
+        "must be entered again (or removed first), because the address changes: it goes nowhere unasked",
+        "нужно ввести ещё раз (или сначала удалить): адрес меняется, а без спроса секрет никуда не уйдёт",
+    ),
     "base_url_needed": (
         "is required for this kind: the address of the server, such as http://127.0.0.1:11434/v1",
         "нужно для этого вида: адрес сервера, например http://127.0.0.1:11434/v1",

@@ -36,7 +36,9 @@ async def test_a_bot_from_beginning_to_end(
     )
     assert (await ask(client, "POST", "/bots/shop/stop"))[1]["enabled"] is False
     assert (await ask(client, "POST", "/bots/shop/start"))[1]["enabled"] is True
-    status, bot = await ask(client, "PUT", "/bots/shop", {"name": "Store", "api_base": "http://127.0.0.1:1"})
+    status, bot = await ask(
+        client, "PUT", "/bots/shop", {"name": "Store", "token": TOKEN, "api_base": "http://127.0.0.1:1"}
+    )
     assert (status, bot["name"], bot["has_token"]) == (200, "Store", True)
     assert [one["id"] for one in (await ask(client, "GET", "/bots"))[1]] == ["shop"]
     assert await ask(client, "DELETE", "/bots/shop") == (204, None)
@@ -86,7 +88,10 @@ async def test_providers_routes_and_characters(client: httpx.AsyncClient, rows: 
     async with rows.reading() as conn:
         assert [row.hint for row in await providers.keys_of(conn)] == ["bbbb"]
     assert (await ask(client, "PUT", "/providers/main", {"kind": "none"}))[0] == 422
-    assert (await ask(client, "PUT", "/providers/main", {"kind": "groq"}))[1]["kind"] == "groq"
+    status, error = await ask(client, "PUT", "/providers/main", {"kind": "groq"})
+    assert (status, error["error"]["field_errors"][0]["field"]) == (422, "keys")  # they stay where they were
+    moved = {"kind": "groq", "keys": ["sk-cccccccccccc"]}
+    assert (await ask(client, "PUT", "/providers/main", moved))[1]["kind"] == "groq"
     route = {"id": "r", "candidates": ["main:auto", "knowledge"]}
     assert (await ask(client, "POST", "/routes", route))[0] == 201
     assert (await ask(client, "DELETE", "/providers/main"))[1]["error"]["code"] == "in_use"

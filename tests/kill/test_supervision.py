@@ -71,8 +71,10 @@ def test_others_go_on_while_one_is_hung(town: Installation, api: RemoteBotApi) -
 
 def test_a_refused_token_parks_its_bot_alone(town: Installation, api: RemoteBotApi) -> None:
     api.ask("/control/revoke", {"token": token(1)})
-    town.kill("b1")
-    wait_until(lambda: state(town, "b1")[0] == "PARKED", 10, "parked")
+    pid = town.pid("b1")
+    if pid:  # or it heard of it by itself already
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: state(town, "b1")[0] == "PARKED", 20, "parked")
     status, ready = town.get("/ready")
     assert status == 200 and "b1" in str(ready)
     reason = town.rows("SELECT state_reason FROM channel WHERE slug = 'b1'")[0][0]
