@@ -1,0 +1,45 @@
+"""A secret goes only where it was entered for: a new address asks for it again."""
+
+import pytest
+
+from core.configs import BotConfig, NewBot, NewProvider, ProviderInput
+from core.configuration import Configuration
+from db.database import Database
+from tests.core.configuration_fixtures import TOKEN, Seams, configuration_of
+from tests.core.test_configuration import refused
+
+KEY = "sk-test-0123456789"
+HERE, THERE = "http://127.0.0.1:9000/v1", "http://203.0.113.9/v1"
+
+
+@pytest.fixture
+def configuration(database: Database) -> Configuration:
+    return configuration_of(database, Seams())
+
+
+async def test_a_providers_new_address_asks_for_its_keys_again(configuration: Configuration) -> None:
+    kind = "openai-compatible"
+    await configuration.providers.create("ann", NewProvider(id="a", kind=kind, base_url=HERE, keys=[KEY]))
+    change = configuration.providers.change
+    moved = ProviderInput(kind=kind, base_url=THERE)
+    assert await refused(change("ann", "a", moved)) == [("keys", "secret_again")]
+    assert await refused(change("ann", "a", ProviderInput(kind="openai"))) == [("keys", "secret_again")]
+    assert (await configuration.providers.get("a")).base_url == HERE
+    await change("ann", "a", ProviderInput(kind=kind, base_url=HERE, name="Renamed"))
+    assert (await change("ann", "a", moved.model_copy(update={"keys": [KEY]}))).base_url == THERE
+
+
+async def test_a_provider_without_keys_may_move(configuration: Configuration) -> None:
+    kind = "openai-compatible"
+    await configuration.providers.create("ann", NewProvider(id="a", kind=kind, base_url=HERE))
+    moved = await configuration.providers.change("ann", "a", ProviderInput(kind=kind, base_url=THERE))
+    assert moved.base_url == THERE
+
+
+async def test_a_bots_new_server_asks_for_its_token_again(configuration: Configuration) -> None:
+    await configuration.bots.create("ann", NewBot(id="a", token=TOKEN))
+    moved = BotConfig(api_base="http://203.0.113.9")
+    assert await refused(configuration.bots.change("ann", "a", moved)) == [("token", "secret_again")]
+    assert (await configuration.bots.get("a")).api_base is None
+    changed = await configuration.bots.change("ann", "a", moved.model_copy(update={"token": TOKEN}))
+    assert changed.api_base == "http://203.0.113.9"
