@@ -7,11 +7,10 @@ from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from admin.api.calls import Actor, Id, Parts, api_router
+from core import operator_message
 from core.configuration import Conflict, NotFound
 from core.configuration_values import Readable
-from core.messages import OutboundMessage
-from db import conversations, operators, outbox
-from db.base import new_id
+from db import conversations, operators
 
 router = api_router("conversations")
 
@@ -111,17 +110,11 @@ async def list_messages(
 @router.post("/conversations/{conversation_id}/messages", status_code=202)
 async def say(conversation_id: Id, new: NewMessage, parts: Parts, actor: Actor) -> Message:
     """Say something in the chat: it is stored now, and the instance's own process sends it."""
-    message_id = new_id()
     async with parts.database.transaction() as conn:
         row = await _found(conn, conversation_id)
         if row.closed_at is not None:
             raise Conflict("conversation_closed")
-        said = {"id": message_id, "role": "assistant", "text": new.text, "source": "operator"}
-        await conversations.add_messages(conn, row.id, [{**said, "speaker": actor, "source_id": actor}])
-        outbound = OutboundMessage(
-            row.chat_key, new.text, message_id, plain=True, language=row.language or "en"
-        )
-        await outbox.add_outbound(conn, row.channel_id, row.chat_key, outbound.to_json(), message_id)
+        await operator_message.write(conn, row, new.text, actor, actor)
         await operators.add_audit(conn, actor, "conversation.write", row.id)
         stored = await conversations.last_messages(conn, row.id, 1)
     await parts.control.wake("outbox", row.channel_id)

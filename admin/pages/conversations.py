@@ -14,11 +14,9 @@ from admin.pages.instances_view import InstanceView, fleet
 from admin.pages.page import back, show, templates_of
 from admin.services import services_of
 from admin.sign_in import MayChange, SignedIn
-from core.messages import OutboundMessage
-from db.base import new_id
-from db.conversations import add_messages, get_conversation, last_messages, list_conversations
+from core import operator_message
+from db.conversations import get_conversation, last_messages, list_conversations
 from db.operators import add_audit
-from db.outbox import add_outbound
 
 router = APIRouter()
 PAGE = 50
@@ -62,13 +60,8 @@ async def write(request: Request, conversation_id: str, person: MayChange) -> Re
     if row.closed_at is not None or not text:
         return back(f"/conversations/{conversation_id}")
     services = services_of(request)
-    message_id = new_id()
-    outbound = OutboundMessage(row.chat_key, text, message_id, plain=True, language=row.language or "en")
     async with services.database.transaction() as conn:
-        said = {"id": message_id, "role": "assistant", "text": text, "speaker": person.name,
-                "source": "operator", "source_id": person.login}  # fmt: skip
-        await add_messages(conn, conversation_id, [said])
-        await add_outbound(conn, row.channel_id, row.chat_key, outbound.to_json(), message_id)
+        await operator_message.write(conn, row, text, person.name, person.login)
         await add_audit(conn, actor(person), "conversation.write", conversation_id, instance=instance.slug)
     await services.control.wake("outbox", row.channel_id)
     live: Live = request.app.state.live
