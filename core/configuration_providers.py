@@ -20,13 +20,19 @@ def key_hint(key: str) -> str:
     return key[-4:] if len(key) >= SHORTEST_HINTED else ""
 
 
+def kind_problems(kind: str) -> list[Problem]:
+    """A kind that nobody knows."""
+    if kind in vendors():
+        return []
+    return [Problem("kind", "provider_kind", {"given": kind, "near": nearest(kind, vendors())})]
+
+
 def provider_problems(config: ProviderInput) -> list[Problem]:
     """A kind that nobody knows, or an address that is missing."""
-    vendor = vendors().get(config.kind)
-    if vendor is None:
-        near = nearest(config.kind, vendors())
-        return [Problem("kind", "provider_kind", {"given": config.kind, "near": near})]
-    if not vendor.base_url and not config.base_url:
+    unknown = kind_problems(config.kind)
+    if unknown:
+        return unknown
+    if not vendors()[config.kind].base_url and not config.base_url:
         return [Problem("base_url", "base_url_needed")]
     return []
 

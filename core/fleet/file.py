@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.configs import Config
+from core.configs import Config, ProviderInput
 from core.configuration_errors import Problem, nearest
-from core.configuration_providers import provider_problems
+from core.configuration_providers import kind_problems, provider_problems
 from core.configuration_values import is_slug, provider_of
 from core.document_kinds import BadDocument, clean_name, kind_of
 from core.documents import LARGEST, read_document
@@ -34,8 +34,12 @@ def parse_fleet(path: Path, env: Mapping[str, str]) -> Fleet:
     except RecursionError as error:
         raise FleetErrors([Problem(str(path), "file_too_deep")]) from error
     problems += _duplicates(entries) + _references(tables, entries)
-    for position, provider in _present(entries["providers"]):
-        problems += [_within("providers", position, problem) for problem in provider_problems(provider)]
+    for position, provider in enumerate(entries["providers"]):
+        if isinstance(provider, ProviderInput):
+            own = provider_problems(provider)
+        else:
+            own = _kind_of(tables["providers"][position])
+        problems += [_within("providers", position, problem) for problem in own]
     documents: list[FiledDocument] = []
     for position, entry in _present(entries["documents"]):
         found = _document(path.parent, entry, f"documents[{position}].path")
@@ -110,6 +114,12 @@ def _present(section: Sequence[Any]) -> list[tuple[int, Any]]:
 
 def _within(section: str, position: int, problem: Problem) -> Problem:
     return Problem(f"{section}[{position}].{problem.place}", problem.key, problem.values)
+
+
+def _kind_of(table: Any) -> list[Problem]:
+    """Of an entry that has other errors: they must not hide an unknown kind."""
+    kind = table.get("kind") if isinstance(table, dict) else None
+    return kind_problems(kind) if isinstance(kind, str) else []
 
 
 def _duplicates(entries: Entries) -> list[Problem]:

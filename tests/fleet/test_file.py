@@ -93,6 +93,12 @@ def test_all_mistakes_at_once_and_no_secret_among_them(tmp_path: Path) -> None:
     assert "secret-1" not in str(lines)
 
 
+def test_one_mistake_does_not_hide_an_unknown_vendor(tmp_path: Path) -> None:
+    lines = errors(tmp_path, '[[providers]]\nid = "X y"\nkind = "opnai"\n')
+    assert [line.partition(": ")[0] for line in lines] == ["providers[0].id", "providers[0].kind"]
+    assert "openai" in lines[1]
+
+
 @pytest.mark.parametrize(
     "data",
     [b"\n\n\xff\xfe", b"# \xd0", b"a = " + b"[" * 20_000, b"x" * (5 << 20) + b"yz", b"\x00", b"[[bots]]\r\r"],
