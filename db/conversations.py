@@ -12,7 +12,6 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
-    func,
     insert,
     or_,
     select,
@@ -166,14 +165,6 @@ async def get_conversation(conn: AsyncConnection, conversation_id: str) -> Any |
     """One conversation."""
     query = select(Conversation.__table__).where(Conversation.id == conversation_id)
     return (await conn.execute(query)).one_or_none()
-
-
-async def count_messages(conn: AsyncConnection, since: float, until: float, role: str = "user") -> int:
-    """Messages of a role within a span of time."""
-    query = select(func.count()).where(
-        Message.role == role, Message.created_at >= since, Message.created_at < until
-    )
-    return int((await conn.execute(query)).scalar_one())
 
 
 async def replace_message(conn: AsyncConnection, message_id: str) -> None:

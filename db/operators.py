@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import JSON, Float, ForeignKey, Index, String, Text, delete, func, insert, select, update
+from sqlalchemy import JSON, Float, ForeignKey, Index, String, Text, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -86,11 +86,6 @@ async def all_operators(conn: AsyncConnection) -> list[Any]:
 async def delete_operator(conn: AsyncConnection, operator_id: str) -> None:
     """Delete an operator with their sign-ins."""
     await conn.execute(delete(Operator).where(Operator.id == operator_id))
-
-
-async def change_operator(conn: AsyncConnection, operator_id: str, **values: Any) -> None:
-    """Change an operator."""
-    await conn.execute(update(Operator).where(Operator.id == operator_id).values(**values))
 
 
 async def add_sign_in(conn: AsyncConnection, **values: Any) -> None:

@@ -58,12 +58,6 @@ class NewPassage:
     stems: str
 
 
-async def create_search(conn: AsyncConnection) -> None:
-    """Make the search index; the first migration does it after the tables."""
-    for statement in SEARCH_DDL[conn.dialect.name]:
-        await conn.execute(text(statement))
-
-
 async def add_passages(
     conn: AsyncConnection,
     base_id: str,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Boolean, Float, Index, Integer, String, func, insert, select
+from sqlalchemy import Boolean, Float, Index, Integer, String, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -46,19 +46,3 @@ async def recent_usage(conn: AsyncConnection, since: float, limit: int = 1000) -
     """Attempts since a moment, newest first."""
     query = select(Usage.__table__).where(Usage.created_at >= since)
     return list((await conn.execute(query.order_by(Usage.created_at.desc()).limit(limit))).all())
-
-
-async def usage_totals(conn: AsyncConnection, since: float) -> list[Any]:
-    """Attempts, tokens and failures since a moment, by provider and model."""
-    query = (
-        select(
-            Usage.provider_id,
-            Usage.model,
-            func.count().label("attempts"),
-            func.sum(Usage.input_tokens).label("input_tokens"),
-            func.sum(Usage.output_tokens).label("output_tokens"),
-        )
-        .where(Usage.created_at >= since)
-        .group_by(Usage.provider_id, Usage.model)
-    )
-    return list((await conn.execute(query)).all())

@@ -1,5 +1,6 @@
 """From a provider's configuration to its client: wire formats by module path, loaded when first used."""
 
+import asyncio
 import importlib
 import sys
 from collections.abc import Iterable
@@ -8,6 +9,7 @@ from types import ModuleType
 from providers.catalog import Vendor, find_vendor
 from providers.types import Provider, ProviderConfig
 
+PATIENCE = 15.0  # seconds that a test of a credential may take
 WIRES = {
     "openai": "providers.chat.openai_compatible",
     "anthropic": "providers.chat.anthropic",
@@ -21,6 +23,19 @@ def open_provider(config: ProviderConfig) -> Provider:
         raise ValueError(f"provider {config.id!r} needs a base_url that begins with http:// or https://")
     provider: Provider = _module(vendor).create(vendor, config)
     return provider
+
+
+async def list_models(config: ProviderConfig, key: str) -> list[str]:
+    """What a provider lists with one of its keys: the *Test* of a credential.
+
+    Raises what `open_provider` does, ProviderError, or TimeoutError after PATIENCE.
+    """
+    provider = open_provider(config)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await provider.models(key)
+    finally:
+        await provider.close()
 
 
 def preload(kinds: Iterable[str]) -> None:

@@ -1,6 +1,5 @@
 """Providers: accounts at vendors and servers of one's own, with their keys, and a way to test them."""
 
-import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,11 +18,10 @@ from core.configs import NewProvider, ProviderInput
 from core.fleet.control import ControlError
 from providers.catalog import vendors
 from providers.errors import ErrorClass, ProviderError
-from providers.registry import open_provider
+from providers.registry import list_models
 from providers.types import ProviderConfig
 
 router = APIRouter()
-PATIENCE = 15.0
 MOST_MODELS = 300
 
 
@@ -118,7 +116,8 @@ async def test(request: Request, provider_id: str, _: MayChange) -> Response:
     t = language_of(request)
     try:
         keys = await services_of(request).control.provider_keys(provider_id)
-        models = await asyncio.wait_for(models_of(row, keys), PATIENCE)
+        config = ProviderConfig(row.id, row.kind, row.base_url or "", tuple(keys))
+        models = await list_models(config, keys[0] if keys else "")
         found = Tested(models=models[:MOST_MODELS])
     except ControlError:
         found = Tested(t("The supervisor does not answer. Try again in a moment."))
@@ -129,15 +128,6 @@ async def test(request: Request, provider_id: str, _: MayChange) -> Response:
     except ValueError as error:
         found = Tested(t("This address cannot be used."), str(error)[:300])
     return fragment(request, "provider_parts.html", "tested", found)
-
-
-async def models_of(row: Any, keys: list[str]) -> list[str]:
-    """The models that a provider lists."""
-    provider = open_provider(ProviderConfig(row.id, row.kind, row.base_url or "", tuple(keys)))
-    try:
-        return await provider.models(keys[0] if keys else "")
-    finally:
-        await provider.close()
 
 
 async def _page(request: Request, row: Any) -> Page:
