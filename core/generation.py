@@ -35,9 +35,12 @@ class Generation:
         stopping = asyncio.create_task(self._stop.wait())
         try:
             await asyncio.wait({consuming, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if not consuming.done():
-                return await self._stopped(consuming, language)
-            return self._finished(consuming, language)
+            if consuming.done():
+                answer = self._finished(consuming, language)
+            else:
+                answer = await self._stopped(consuming, language)
+            answer.usage = [_usage_row(number, attempt) for number, attempt in enumerate(self._attempts, 1)]
+            return answer
         finally:
             consuming.cancel()
             stopping.cancel()
@@ -63,11 +66,9 @@ class Generation:
         await asyncio.gather(consuming, return_exceptions=True)
         await self._stream.aclose()
         partial = "".join(self._parts).strip()
-        answer = Answer(
+        return Answer(
             partial or text("stopped", language), "model", self._model(), status="stopped", keep=bool(partial)
         )
-        answer.usage = [_usage_row(number, attempt) for number, attempt in enumerate(self._attempts, 1)]
-        return answer
 
     def _finished(self, consuming: asyncio.Task[None], language: str) -> Answer:
         try:
@@ -80,7 +81,6 @@ class Generation:
             answer = Answer("".join(self._parts).strip(), "model", self._model(), keep=True)
             if self._cited:
                 answer.source, answer.source_id = KNOWLEDGE, self._cited.ref
-        answer.usage = [_usage_row(number, attempt) for number, attempt in enumerate(self._attempts, 1)]
         return answer
 
     @property
