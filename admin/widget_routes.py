@@ -18,8 +18,8 @@ from starlette.types import Receive, Scope, Send
 from admin.demo import demo
 from admin.services import Services, services_of
 from admin.widget_proxy import Proxy, TooLarge, Unavailable
-from core.configuration_changes import GONE
-from core.configuration_channels import WIDGET
+from core.configuration.changes import GONE
+from core.configuration.channels import WIDGET
 from core.instances import DEFAULT
 from db import channels, routes
 from widget.accent import accent

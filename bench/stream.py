@@ -10,7 +10,7 @@ import aiohttp
 
 from bench.report import percentile, table
 from core.instance import Instance
-from core.route import Router
+from core.routing.route import Router
 from db.database import Database
 from db.migrate import main as migrate
 from providers.registry import open_provider

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.conversation import Past
-from core.faq import FaqBook
 from core.instance import Instance
+from core.knowledge.faq import FaqBook
 from core.messages import InboundMessage
 from core.texts import text
 

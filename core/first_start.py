@@ -6,12 +6,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from core.configs import NewBot, NewCharacter, NewRoute, NewWidget
-from core.configuration import Configuration, ConfigurationError
-from core.configuration_changes import SETUP
-from core.configuration_values import KNOWLEDGE
-from core.demo_base import DEMO, fill_demo_base
+from core.configuration.changes import SETUP
+from core.configuration.configs import NewBot, NewCharacter, NewRoute, NewWidget
+from core.configuration.service import Configuration, ConfigurationError
+from core.configuration.values import KNOWLEDGE
 from core.instances import DEFAULT
+from core.knowledge.demo_base import DEMO, fill_demo_base
 from db.database import Database
 from db.knowledge import get_base
 from db.settings import bump_config, get_setting, set_setting

@@ -6,7 +6,7 @@ from typing import Any
 
 from core.answers import Answer, failure
 from core.channel import Preview
-from core.route import AllCandidatesFailed, Attempt, RouteStream
+from core.routing.route import AllCandidatesFailed, Attempt, RouteStream
 from core.texts import text
 from providers.types import Cited, Restart, Text
 

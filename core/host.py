@@ -9,14 +9,14 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.channel import Channel
-from core.faq import FaqBook
 from core.inbox import Claim, Inbox
 from core.instance import Instance
 from core.instances import load_instance
-from core.knowledge import KnowledgeModel
+from core.knowledge.answerer import KnowledgeModel
+from core.knowledge.faq import FaqBook
 from core.messages import Incoming, OutboundMessage
 from core.outbox import Outbox
-from core.route import Router
+from core.routing.route import Router
 from core.turn import Turn, Workplace, set_aside
 from db import conversations, inbox, outbox, settings
 from db.database import Database

@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.configuration_changes import PANEL, SETUP, Changes, found, key_secret
-from core.configuration_providers import key_hint
+from core.configuration.changes import PANEL, SETUP, Changes, found, key_secret
+from core.configuration.providers import key_hint
 from core.instances import DEFAULT
 from db import providers, routes
 from db.base import new_id

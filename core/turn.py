@@ -13,13 +13,13 @@ from core import answers
 from core.answers import Answer
 from core.channel import Channel, PreviewTarget, Unparseable
 from core.conversation import Past, load_past, message_id, to_request
-from core.faq import FaqBook
 from core.generation import Generation
 from core.inbox import Claim, Inbox
 from core.instance import Instance
+from core.knowledge.faq import FaqBook
 from core.messages import InboundMessage, OutboundMessage
 from core.records import record
-from core.route import Router
+from core.routing.route import Router
 from core.texts import language_of
 from db.database import Database
 

@@ -11,9 +11,9 @@ from db.database import upsert
 
 
 class CooldownRow(Row):
-    """A resting scope. `scope` names it (core/cooldown.py), `until` is UTC epoch seconds (0: it failed but
-    does not rest), `failures` how often in a row it failed, `trial_until` the lease of the one that
-    tries again."""
+    """A resting scope. `scope` names it (core/routing/cooldown.py), `until` is UTC epoch seconds (0: it
+    failed but does not rest), `failures` how often in a row it failed, `trial_until` the lease of the one
+    that tries again."""
 
     __tablename__ = "cooldown"
 

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class ErrorClass(StrEnum):
-    """The field's failures; scopes and durations of their cooldowns are in core/cooldown.py."""
+    """The field's failures; scopes and durations of their cooldowns are in core/routing/cooldown.py."""
 
     RATE_LIMIT = "rate_limit"
     QUOTA = "quota"

@@ -12,8 +12,8 @@ from starlette.types import Message
 from admin.api.errors import RESPONSES, BodyTooLarge
 from admin.bearer import caller_of
 from admin.services import Services, services_of
-from core.configuration import Configuration
-from core.configuration_values import Readable
+from core.configuration.service import Configuration
+from core.configuration.values import Readable
 
 LONGEST_BODY = 2 << 20
 LONGEST_UPLOAD = 21 << 20  # a document of 20 MB and what multipart adds

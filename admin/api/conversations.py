@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from admin.api.calls import Actor, Id, Parts, api_router
 from core import operator_message
-from core.configuration import Conflict, NotFound
-from core.configuration_values import Readable
+from core.configuration.service import Conflict, NotFound
+from core.configuration.values import Readable
 from db import conversations, operators
 
 router = api_router("conversations")

@@ -11,9 +11,16 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from admin.bearer import Unauthorized
-from core.configuration import ConfigurationError, Conflict, DocumentRefused, Invalid, ManagedByFile, NotFound
-from core.configuration_errors import problems_of
-from core.configuration_texts import error_text, problem_text, say
+from core.configuration.errors import problems_of
+from core.configuration.service import (
+    ConfigurationError,
+    Conflict,
+    DocumentRefused,
+    Invalid,
+    ManagedByFile,
+    NotFound,
+)
+from core.configuration.texts import error_text, problem_text, say
 from core.fleet.control import ControlError
 from core.texts import LANGUAGES
 

@@ -7,8 +7,8 @@ from pydantic import BaseModel
 
 from admin.api.calls import Actor, Config, Id, Parts, api_router
 from admin.services import Services
-from core.configs import BotConfig, NewBot, NewWidget, WidgetConfig
-from core.configuration_views import Bot, Widget
+from core.configuration.configs import BotConfig, NewBot, NewWidget, WidgetConfig
+from core.configuration.views import Bot, Widget
 
 router = APIRouter()
 bots = api_router("bots")

@@ -7,9 +7,9 @@ from fastapi import APIRouter, UploadFile
 from pydantic import BaseModel, Field
 
 from admin.api.calls import Actor, Config, Id, Upload, api_router
-from core.configs import BaseInput, FaqInput, NewBase
-from core.configuration_values import Readable
-from core.configuration_views import Base, Document, Faq
+from core.configuration.configs import BaseInput, FaqInput, NewBase
+from core.configuration.values import Readable
+from core.configuration.views import Base, Document, Faq
 
 router = APIRouter()
 bases = api_router("knowledge-bases")

@@ -8,9 +8,9 @@ from fastapi import Body
 from pydantic import BaseModel
 
 from admin.api.calls import Actor, Config, Id, Parts, api_router
-from core.configs import NewProvider, ProviderInput
-from core.configuration_values import Key
-from core.configuration_views import KeyHint, Provider
+from core.configuration.configs import NewProvider, ProviderInput
+from core.configuration.values import Key
+from core.configuration.views import KeyHint, Provider
 from providers.errors import ProviderError
 from providers.registry import list_models
 from providers.types import ProviderConfig

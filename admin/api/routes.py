@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from fastapi import APIRouter
 
 from admin.api.calls import Actor, Config, Id, api_router
-from core.configs import CharacterInput, NewCharacter, NewRoute, RouteInput
-from core.configuration_views import Character, Route
+from core.configuration.configs import CharacterInput, NewCharacter, NewRoute, RouteInput
+from core.configuration.views import Character, Route
 
 router = APIRouter()
 routes = api_router("routes")

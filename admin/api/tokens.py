@@ -7,8 +7,8 @@ from pydantic import BaseModel, Field
 
 from admin.api.calls import Actor, Id, Parts, api_router
 from core.api_tokens import ApiToken, all_tokens, create_token, revoke_token
-from core.configuration import NotFound
-from core.configuration_values import Readable, Stripped
+from core.configuration.service import NotFound
+from core.configuration.values import Readable, Stripped
 
 router = api_router("tokens")
 

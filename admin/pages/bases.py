@@ -12,11 +12,11 @@ from admin.pages.crud import Crud, add_forms, row_of
 from admin.pages.page import back, fragment, show
 from admin.services import services_of
 from admin.sign_in import MayChange, SignedIn
-from core.configs import BaseInput, FaqInput, NewBase
-from core.configuration_errors import NotFound
-from core.faq import FaqBook
+from core.configuration.configs import BaseInput, FaqInput, NewBase
+from core.configuration.errors import NotFound
 from core.instance import FaqEntry
-from core.knowledge import KnowledgeModel
+from core.knowledge.answerer import KnowledgeModel
+from core.knowledge.faq import FaqBook
 
 router = APIRouter()
 LONGEST_QUESTION = 2000

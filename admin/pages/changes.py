@@ -15,9 +15,9 @@ from admin.live import Live
 from admin.pages.page import show
 from admin.services import services_of
 from admin.sign_in import Person
-from core.configuration import Configuration
-from core.configuration_errors import ConfigurationError, Invalid, NotFound, problems_of
-from core.configuration_texts import error_text, problem_text
+from core.configuration.errors import ConfigurationError, Invalid, NotFound, problems_of
+from core.configuration.service import Configuration
+from core.configuration.texts import error_text, problem_text
 from core.fleet.control import ControlError
 
 Model = TypeVar("Model", bound=BaseModel)

@@ -21,8 +21,8 @@ from admin.pages.changes import (
 )
 from admin.pages.page import back, show
 from admin.sign_in import MayChange, SignedIn
-from core.configuration import Configuration
-from core.configuration_errors import NotFound
+from core.configuration.errors import NotFound
+from core.configuration.service import Configuration
 
 
 async def nothing(_: Request) -> Values:

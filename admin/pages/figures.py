@@ -140,5 +140,5 @@ def _health(provider: Any, usage: list[Any], cooldowns: list[Any], at: float) ->
 
 
 def is_about(scope: str, provider_id: str) -> bool:
-    """True when a cooldown's scope (core/cooldown.py) belongs to a provider."""
+    """True when a cooldown's scope (core/routing/cooldown.py) belongs to a provider."""
     return scope.split(":")[1:2] == [provider_id]

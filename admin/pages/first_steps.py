@@ -12,9 +12,9 @@ from admin.pages.changes import actor, changed, errors_of
 from admin.pages.page import back, show
 from admin.services import Services, services_of
 from admin.sign_in import MayChange, SignedIn
-from core.configuration_changes import Changes
-from core.configuration_channels import BOT
-from core.configuration_errors import ConfigurationError, NotFound
+from core.configuration.changes import Changes
+from core.configuration.channels import BOT
+from core.configuration.errors import ConfigurationError, NotFound
 from core.fleet.control import ControlError
 from core.offers import accept, open_offers
 from db.channels import all_channels

@@ -17,8 +17,8 @@ from admin.pages.instances_view import InstanceView, fleet
 from admin.pages.page import DONE, back, show, templates_of
 from admin.services import services_of
 from admin.sign_in import MayChange, SignedIn
-from core.configs import BotConfig, NewBot, NewWidget, WidgetConfig
-from core.configuration_errors import ConfigurationError, NotFound
+from core.configuration.configs import BotConfig, NewBot, NewWidget, WidgetConfig
+from core.configuration.errors import ConfigurationError, NotFound
 from core.fleet.control import ControlError
 from db.inbox import dead_updates
 from db.outbox import dead_outbound

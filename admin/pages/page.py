@@ -12,7 +12,7 @@ from admin.security import keeps_secure_cookies, page_headers
 from admin.services import services_of
 from admin.sign_in import Person
 from admin.templating import Templates
-from core.configuration_channels import WIDGET
+from core.configuration.channels import WIDGET
 from db.dashboard import channel_counts
 
 VERSION = "0.1"

@@ -13,8 +13,8 @@ from admin.pages.figures import is_about
 from admin.pages.page import show
 from admin.services import services_of
 from admin.sign_in import SignedIn
-from core.configs import NewRoute, RouteInput
-from core.configuration_values import provider_of
+from core.configuration.configs import NewRoute, RouteInput
+from core.configuration.values import provider_of
 from db.base import now
 from db.channels import all_channels
 from db.cooldowns import all_cooldowns
@@ -47,7 +47,7 @@ async def resting(request: Request) -> dict[str, Rest]:
 
 
 def rests(scope: str, candidate: str) -> bool:
-    """True when a cooldown's scope (core/cooldown.py) holds a candidate back."""
+    """True when a cooldown's scope (core/routing/cooldown.py) holds a candidate back."""
     provider = provider_of(candidate)
     if provider is None or not is_about(scope, provider):
         return False

@@ -11,15 +11,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.configs import Config, ProviderInput
-from core.configuration_errors import Problem, nearest
-from core.configuration_providers import kind_problems, provider_problems
-from core.configuration_values import is_slug, provider_of
-from core.document_kinds import BadDocument, clean_name, kind_of
-from core.documents import LARGEST, read_document
+from core.configuration.configs import Config, ProviderInput
+from core.configuration.errors import Problem, nearest
+from core.configuration.providers import kind_problems, provider_problems
+from core.configuration.values import is_slug, provider_of
 from core.fleet.file_apply import FLEET_BASE, apply_fleet
 from core.fleet.file_entries import DocumentEntry, FiledDocument, Fleet
 from core.fleet.file_reading import FleetErrors, read_entries, read_toml
+from core.knowledge.document_kinds import BadDocument, clean_name, kind_of
+from core.knowledge.documents import LARGEST, read_document
 
 __all__ = ["FLEET_BASE", "Fleet", "FleetErrors", "apply_fleet", "check_fleet", "parse_fleet"]
 

@@ -5,9 +5,8 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.configs import NewProvider
-from core.configuration_changes import FILE, GONE, PANEL, channel_secret, key_secret
-from core.configuration_channels import (
+from core.configuration.changes import FILE, GONE, PANEL, channel_secret, key_secret
+from core.configuration.channels import (
     BOT,
     WIDGET,
     bot_values,
@@ -16,9 +15,10 @@ from core.configuration_channels import (
     token_problems,
     widget_values,
 )
-from core.configuration_errors import Problem
-from core.configuration_providers import key_hint, provider_values
-from core.configuration_routes import character_values, route_values
+from core.configuration.configs import NewProvider
+from core.configuration.errors import Problem
+from core.configuration.providers import key_hint, provider_values
+from core.configuration.routes import character_values, route_values
 from core.fleet.file_entries import BotEntry, Fleet, WidgetEntry
 from core.fleet.file_knowledge import FLEET_BASE, FiledKnowledge, ReadDocuments, read_new_documents
 from core.fleet.file_reading import FleetErrors

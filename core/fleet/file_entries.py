@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.configs import (
+from core.configuration.configs import (
     Config,
     FaqInput,
     NewBot,
@@ -12,7 +12,7 @@ from core.configs import (
     NewRoute,
     NewWidget,
 )
-from core.configuration_values import ShortText, Slug, Token
+from core.configuration.values import ShortText, Slug, Token
 
 
 class BotEntry(NewBot):

@@ -6,11 +6,11 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.configuration_changes import FILE, GONE
-from core.configuration_errors import Problem
-from core.documents import BadDocument, ReadDocument, index_faq, read_document, store_document
+from core.configuration.changes import FILE, GONE
+from core.configuration.errors import Problem
 from core.fleet.file_entries import FaqEntry, FiledDocument, Fleet
 from core.fleet.file_reading import FleetErrors
+from core.knowledge.documents import BadDocument, ReadDocument, index_faq, read_document, store_document
 from db import knowledge
 from db.base import now
 from db.database import Database

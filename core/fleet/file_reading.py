@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from core.configs import Config
-from core.configuration_errors import Problem, nearest, problems_of
-from core.configuration_texts import problem_text
+from core.configuration.configs import Config
+from core.configuration.errors import Problem, nearest, problems_of
+from core.configuration.texts import problem_text
 from core.fleet.file_entries import SECTIONS
 
 LARGEST = 5 << 20

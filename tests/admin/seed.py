@@ -5,7 +5,7 @@ import random
 import time
 from typing import Any
 
-from core.configs import (
+from core.configuration.configs import (
     CharacterInput,
     FaqInput,
     NewBase,
@@ -15,7 +15,7 @@ from core.configs import (
     NewRoute,
     NewWidget,
 )
-from core.configuration import Configuration
+from core.configuration.service import Configuration
 from core.offers import Find, offer
 from db.channels import all_channels
 from db.conversations import add_conversation, add_messages

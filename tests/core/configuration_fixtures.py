@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from core.configuration import Configuration
+from core.configuration.service import Configuration
 from db.database import Database
 
 TOKEN = "123456789:" + "A" * 35

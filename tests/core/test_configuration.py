@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core.configs import (
+from core.configuration.configs import (
     BotConfig,
     CharacterInput,
     FaqInput,
@@ -20,7 +20,7 @@ from core.configs import (
     RouteInput,
     WidgetConfig,
 )
-from core.configuration import (
+from core.configuration.service import (
     Configuration,
     Conflict,
     DocumentRefused,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from core.configs import BotConfig, NewBot, NewProvider, ProviderInput
-from core.configuration import Configuration
+from core.configuration.configs import BotConfig, NewBot, NewProvider, ProviderInput
+from core.configuration.service import Configuration
 from db.database import Database
 from tests.core.configuration_fixtures import TOKEN, Seams, configuration_of
 from tests.core.test_configuration import refused

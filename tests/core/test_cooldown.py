@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from core.cooldown import TRIAL_FOR, Cooldown, scopes_of
-from core.resting import Failure, Rest, after_failure
+from core.routing.cooldown import TRIAL_FOR, Cooldown, scopes_of
+from core.routing.resting import Failure, Rest, after_failure
 from db.database import Database
 from providers.errors import ErrorClass
 

@@ -5,8 +5,8 @@ import zlib
 
 import pytest
 
-from core.document_kinds import clean_name
-from core.documents import BadDocument, add_document, index_faq, read_document
+from core.knowledge.document_kinds import clean_name
+from core.knowledge.documents import BadDocument, add_document, index_faq, read_document
 from db import knowledge
 from db.database import Database
 from db.passages import search

@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from core.faq import FaqBook, check_pattern
-from core.faq_patterns import BadPattern
 from core.instance import FaqEntry
+from core.knowledge.faq import FaqBook, check_pattern
+from core.knowledge.faq_patterns import BadPattern
 
 QUESTIONS = (
     "How do I pay for an item?",

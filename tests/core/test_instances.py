@@ -1,6 +1,14 @@
 """Reading an instance from rows."""
 
-from core.configs import BotConfig, FaqInput, NewBase, NewBot, NewCharacter, NewProvider, NewRoute
+from core.configuration.configs import (
+    BotConfig,
+    FaqInput,
+    NewBase,
+    NewBot,
+    NewCharacter,
+    NewProvider,
+    NewRoute,
+)
 from core.instance import Character
 from core.instances import load_instance, provider_ids_of
 from db import knowledge

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from core.demo_base import DEMO, fill_demo_base
-from core.documents import index_faq, read_document, store_document
-from core.excerpts import excerpt
-from core.knowledge import KnowledgeModel
+from core.knowledge.answerer import KnowledgeModel
+from core.knowledge.demo_base import DEMO, fill_demo_base
+from core.knowledge.documents import index_faq, read_document, store_document
+from core.knowledge.excerpts import excerpt
 from db import knowledge
 from db.database import Database
 from providers.errors import ErrorClass, ProviderError

@@ -7,10 +7,10 @@ from contextlib import aclosing
 
 import pytest
 
-from core.candidates import plan_of
-from core.cooldown import Cooldown
 from core.instance import Instance
-from core.route import AllCandidatesFailed, Router, RouteStream
+from core.routing.candidates import plan_of
+from core.routing.cooldown import Cooldown
+from core.routing.route import AllCandidatesFailed, Router, RouteStream
 from db.database import Database
 from providers.errors import ErrorClass, ProviderError
 from providers.registry import preload

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from core.cooldown import Cooldown
 from core.instance import Instance
-from core.route import AllCandidatesFailed, Router
+from core.routing.cooldown import Cooldown
+from core.routing.route import AllCandidatesFailed, Router
 from db.database import Database
 from providers.types import ChatRequest, ChatTurn, ProviderConfig, Restart, Text
 from tests.fakes.llm import FAULTS, FakeLLM, Healthy, answer_text, fake_llm, rate_limit

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from core.stems import STOP_WORDS, stem, stems, words
+from core.knowledge.stems import STOP_WORDS, stem, stems, words
 
 
 @pytest.mark.parametrize(

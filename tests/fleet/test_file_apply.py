@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from core.configs import NewBot, NewProvider, NewRoute
-from core.configuration_changes import SETUP
+from core.configuration.changes import SETUP
+from core.configuration.configs import NewBot, NewProvider, NewRoute
 from core.fleet.file import Fleet, FleetErrors, apply_fleet, parse_fleet
 from core.instances import load_instance
 from core.secrets import Vault

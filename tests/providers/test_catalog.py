@@ -53,7 +53,7 @@ def test_what_cannot_be_opened_says_why() -> None:
 @pytest.mark.parametrize(
     ("code", "absent"),
     [
-        ("import core.route, providers.discovery", ["aiohttp", "anthropic", "httpx2"]),
+        ("import core.routing.route, providers.discovery", ["aiohttp", "anthropic", "httpx2"]),
         ("from providers.registry import preload; preload(['groq', 'ollama'])", ["anthropic", "httpx2"]),
     ],
 )

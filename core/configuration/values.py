@@ -6,7 +6,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from core.configuration_errors import wrong
+from core.configuration.errors import wrong
 
 KNOWLEDGE = "knowledge"  # the candidate that needs no provider
 AUTO = "auto"

@@ -1,6 +1,6 @@
 """Words of questions that say little or nothing of what is asked."""
 
-from core.stems import stem
+from core.knowledge.stems import stem
 
 _LIGHT = """
 add build change check create explain find happen kind know look make mean show see set start possible stop

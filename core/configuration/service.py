@@ -7,9 +7,9 @@ Each part has `all`, `get`, `create`, `change` and `delete`; each change is one 
 entry and the configuration's new version, and running instances hear of it after the commit.
 """
 
-from core.configuration_changes import Changes, Seal, Wake
-from core.configuration_channels import Bots, Widgets
-from core.configuration_errors import (
+from core.configuration.changes import Changes, Seal, Wake
+from core.configuration.channels import Bots, Widgets
+from core.configuration.errors import (
     ConfigurationError,
     Conflict,
     Invalid,
@@ -18,10 +18,10 @@ from core.configuration_errors import (
     Problem,
     problems_of,
 )
-from core.configuration_knowledge import Bases, DocumentRefused, Documents, Faqs
-from core.configuration_providers import Providers
-from core.configuration_routes import Characters, Routes
-from core.configuration_texts import error_text, problem_text
+from core.configuration.knowledge import Bases, DocumentRefused, Documents, Faqs
+from core.configuration.providers import Providers
+from core.configuration.routes import Characters, Routes
+from core.configuration.texts import error_text, problem_text
 from db.database import Database
 
 __all__ = [

@@ -5,8 +5,7 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.configs import BotConfig, ChannelConfig, NewBot, NewWidget, WidgetConfig
-from core.configuration_changes import (
+from core.configuration.changes import (
     GONE,
     PANEL,
     Change,
@@ -17,8 +16,9 @@ from core.configuration_changes import (
     found,
     refuse,
 )
-from core.configuration_errors import Conflict, Problem
-from core.configuration_views import Bot, Instance, Widget, managed_of
+from core.configuration.configs import BotConfig, ChannelConfig, NewBot, NewWidget, WidgetConfig
+from core.configuration.errors import Conflict, Problem
+from core.configuration.views import Bot, Instance, Widget, managed_of
 from core.kinds import KINDS
 from db import channels
 from db.base import new_id

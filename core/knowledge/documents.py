@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.document_blocks import Block, markdown_blocks, text_blocks
-from core.document_child import SECONDS, Broken, Locked, TooSlow, blocks_of
-from core.document_kinds import MIMES, BadDocument, clean_name, decoded, kind_of
-from core.document_passages import passages
-from core.stems import stems
+from core.knowledge.document_blocks import Block, markdown_blocks, text_blocks
+from core.knowledge.document_child import SECONDS, Broken, Locked, TooSlow, blocks_of
+from core.knowledge.document_kinds import MIMES, BadDocument, clean_name, decoded, kind_of
+from core.knowledge.document_passages import passages
+from core.knowledge.stems import stems
 from db import knowledge
 from db.passages import NewPassage, add_passages, delete_passages_of_faq
 
@@ -97,12 +97,12 @@ async def index_faq(
 
 def _blocks(name: str, data: bytes, kind: str) -> list[Block]:
     if kind == "pdf":
-        return _read_apart(name, data, "core.document_pdf")
+        return _read_apart(name, data, "core.knowledge.document_pdf")
     text = decoded(name, data, kind)
     if len(text) > MOST_CHARACTERS * (4 if kind == "html" else 1):
         raise _too_long(name)
     if kind == "html":
-        return _read_apart(name, text.encode("utf-8", "ignore"), "core.document_html")
+        return _read_apart(name, text.encode("utf-8", "ignore"), "core.knowledge.document_html")
     return markdown_blocks(text) if kind == "markdown" else text_blocks(text)
 
 

@@ -12,12 +12,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from core.document_blocks import Block
+from core.knowledge.document_blocks import Block
 
 MEMORY = 1 << 30
 SECONDS = 30
 LOCKED, BROKEN = 3, 4  # exit codes
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Locked(Exception):

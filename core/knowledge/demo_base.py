@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.documents import index_faq, read_document, store_document
+from core.knowledge.documents import index_faq, read_document, store_document
 from db import knowledge
 
 DEMO = "demo"  # the base's id, and the mark of what is refreshed in it

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from core.configs import NewProvider, ProviderInput
-from core.configuration_changes import PANEL, Changes, changeable, found, key_secret, refuse, refuse_use
-from core.configuration_errors import Conflict, NotFound, Problem, nearest
-from core.configuration_values import provider_of
-from core.configuration_views import KeyHint, Provider, managed_of
+from core.configuration.changes import PANEL, Changes, changeable, found, key_secret, refuse, refuse_use
+from core.configuration.configs import NewProvider, ProviderInput
+from core.configuration.errors import Conflict, NotFound, Problem, nearest
+from core.configuration.values import provider_of
+from core.configuration.views import KeyHint, Provider, managed_of
 from db import providers, routes
 from db.base import new_id, now
 from providers.catalog import vendors

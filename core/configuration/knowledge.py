@@ -3,11 +3,11 @@
 import asyncio
 from typing import Any
 
-from core.configs import BaseInput, FaqInput, NewBase
-from core.configuration_changes import PANEL, Changes, changeable, found, refuse_use
-from core.configuration_errors import ConfigurationError, Conflict
-from core.configuration_views import Base, Document, Faq, managed_of
-from core.documents import BadDocument, ReadDocument, index_faq, read_document, store_document
+from core.configuration.changes import PANEL, Changes, changeable, found, refuse_use
+from core.configuration.configs import BaseInput, FaqInput, NewBase
+from core.configuration.errors import ConfigurationError, Conflict
+from core.configuration.views import Base, Document, Faq, managed_of
+from core.knowledge.documents import BadDocument, ReadDocument, index_faq, read_document, store_document
 from db import channels, knowledge
 
 

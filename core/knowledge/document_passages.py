@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from core.document_blocks import Block
+from core.knowledge.document_blocks import Block
 
 LONGEST = 900
 ENOUGH = 600

@@ -3,9 +3,9 @@
 import asyncio
 from dataclasses import dataclass
 
-from core.candidates import Candidate, Plan
-from core.cooldown import Cooldown
-from core.resting import Failure
+from core.routing.candidates import Candidate, Plan
+from core.routing.cooldown import Cooldown
+from core.routing.resting import Failure
 from providers.errors import ErrorClass, ProviderError
 
 LOOK_EVERY = 1.0  # seconds between looks at the rows while everything rests

@@ -4,10 +4,10 @@ import logging
 import unicodedata
 from collections.abc import Sequence
 
-from core.faq_close import CloseMatcher
-from core.faq_patterns import BadPattern, Pattern
 from core.instance import FaqEntry
-from core.stems import fold
+from core.knowledge.faq_close import CloseMatcher
+from core.knowledge.faq_patterns import BadPattern, Pattern
+from core.knowledge.stems import fold
 
 LONGEST = 2000  # a longer text is no question: only an exact match finds it
 MATCHES = ("exact", "wildcard", "regex", "close")

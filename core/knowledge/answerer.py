@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.excerpts import excerpt
-from core.knowledge_texts import ANSWER_TEXTS, worded
-from core.question_words import LIGHT_STEMS, PLEASANTRIES
-from core.stems import stems, words
+from core.knowledge.excerpts import excerpt
+from core.knowledge.question_words import LIGHT_STEMS, PLEASANTRIES
+from core.knowledge.stems import stems, words
+from core.knowledge.texts import ANSWER_TEXTS, worded
 from db.database import Database
 from db.passages import MOST_STEMS, count_passages, search
 from providers.errors import ErrorClass, ProviderError

@@ -6,13 +6,13 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from core.attempts import AllCandidatesFailed, Attempt, moderated
-from core.candidates import KNOWLEDGE, Plan, plan_of
-from core.cooldown import Cooldown
 from core.instance import Instance
-from core.provider_pool import ProviderPool
-from core.route_call import Call
-from core.selection import Choice, Selection
+from core.routing.attempts import AllCandidatesFailed, Attempt, moderated
+from core.routing.call import Call
+from core.routing.candidates import KNOWLEDGE, Plan, plan_of
+from core.routing.cooldown import Cooldown
+from core.routing.pool import ProviderPool
+from core.routing.selection import Choice, Selection
 from db.database import Database
 from providers.errors import ErrorClass, ProviderError
 from providers.types import ChatModel, ChatRequest, Delta, Finish

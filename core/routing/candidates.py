@@ -4,8 +4,8 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from core.cooldown import Scopes, scopes_of
 from core.instance import Instance
+from core.routing.cooldown import Scopes, scopes_of
 from providers.catalog import UnknownKind, Vendor, find_vendor
 from providers.types import ChatRequest, ProviderConfig
 

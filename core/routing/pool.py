@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
-from core.candidates import AUTO, Candidate
+from core.routing.candidates import AUTO, Candidate
 from providers.errors import ErrorClass, ProviderError
 from providers.registry import is_loaded, open_provider, preload
 from providers.types import ChatModel, Provider, ProviderConfig

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from core.document_blocks import FENCE
-from core.document_passages import pieces
-from core.stems import stems
+from core.knowledge.document_blocks import FENCE
+from core.knowledge.document_passages import pieces
+from core.knowledge.stems import stems
 
 LONGEST = 700
 

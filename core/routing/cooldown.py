@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.resting import LONGEST_REST, Failure, Rest, after_failure
+from core.routing.resting import LONGEST_REST, Failure, Rest, after_failure
 from db import cooldowns
 from db.database import Database
 from providers.errors import ErrorClass

@@ -3,7 +3,7 @@
 import re
 from pathlib import PurePosixPath
 
-from core.knowledge_texts import BAD_DOCUMENT_TEXTS, FOUND_TEXTS, worded
+from core.knowledge.texts import BAD_DOCUMENT_TEXTS, FOUND_TEXTS, worded
 
 KINDS = {
     ".md": "markdown",

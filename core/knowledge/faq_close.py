@@ -10,7 +10,7 @@ from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA
 
 from core.instance import FaqEntry
-from core.stems import stems, words
+from core.knowledge.stems import stems, words
 
 ENOUGH = 0.8  # share of common stems (Dice) where only one side says more
 ENOUGH_IF_CHANGED = 0.86  # where each side has a word that the other has not: "cancel" for "change"

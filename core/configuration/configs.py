@@ -12,8 +12,8 @@ from pydantic import (
     field_validator,
 )
 
-from core.configuration_errors import wrong
-from core.configuration_values import (
+from core.configuration.errors import wrong
+from core.configuration.values import (
     Candidate,
     Color,
     Key,
@@ -25,7 +25,7 @@ from core.configuration_values import (
     Token,
     Url,
 )
-from core.faq_patterns import BadPattern, Pattern
+from core.knowledge.faq_patterns import BadPattern, Pattern
 
 MatchKind = Literal["exact", "wildcard", "regex", "close"]
 Rating = Literal["general", "adult"]

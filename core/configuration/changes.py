@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.configs import ChannelConfig
-from core.configuration_errors import Conflict, Invalid, ManagedByFile, NotFound, Problem, nearest
+from core.configuration.configs import ChannelConfig
+from core.configuration.errors import Conflict, Invalid, ManagedByFile, NotFound, Problem, nearest
 from db import knowledge, operators, routes, settings
 from db.database import Database
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import cast
 
-from core.attempts import CANCELLED, OK, Attempt
+from core.routing.attempts import CANCELLED, OK, Attempt
 from providers.errors import ErrorClass, ProviderError
 from providers.types import ChatModel, ChatRequest, Delta, Finish, Restart, Text, Thinking, Tokens
 

@@ -4,11 +4,11 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.configs import CharacterInput, NewCharacter, NewRoute, RouteInput
-from core.configuration_changes import PANEL, Changes, changeable, found, no_such, refuse, refuse_use
-from core.configuration_errors import Conflict, Problem
-from core.configuration_values import provider_of
-from core.configuration_views import Character, Route, managed_of
+from core.configuration.changes import PANEL, Changes, changeable, found, no_such, refuse, refuse_use
+from core.configuration.configs import CharacterInput, NewCharacter, NewRoute, RouteInput
+from core.configuration.errors import Conflict, Problem
+from core.configuration.values import provider_of
+from core.configuration.views import Character, Route, managed_of
 from db import channels, providers, routes
 
 SETTINGS = ("temperature", "top_p", "max_tokens", "token_budget")

@@ -5,8 +5,8 @@ from typing import Any
 
 import re2
 
-from core.knowledge_texts import BAD_PATTERN_TEXTS, worded
-from core.stems import fold
+from core.knowledge.stems import fold
+from core.knowledge.texts import BAD_PATTERN_TEXTS, worded
 
 LONGEST_PATTERN = 500
 MEMORY = 1 << 20  # bytes that one compiled pattern may take

@@ -1,4 +1,4 @@
-"""HTML pages as blocks: a reader program (see core/document_child.py).
+"""HTML pages as blocks: a reader program (see core/knowledge/document_child.py).
 
 Python's parser takes quadratic time on some pages.
 """
@@ -6,8 +6,8 @@ Python's parser takes quadratic time on some pages.
 import sys
 from html.parser import HTMLParser
 
-from core.document_blocks import Block, Outline
-from core.document_child import serve
+from core.knowledge.document_blocks import Block, Outline
+from core.knowledge.document_child import serve
 
 _SKIPPED = {
     "script", "style", "noscript", "template", "svg", "nav", "iframe", "object", "select", "head", "math",

@@ -1,4 +1,4 @@
-"""PDFs as blocks: a reader program (see core/document_child.py)."""
+"""PDFs as blocks: a reader program (see core/knowledge/document_child.py)."""
 
 import io
 import sys
@@ -6,8 +6,8 @@ import sys
 from pypdf import PdfReader
 from pypdf.errors import PyPdfError
 
-from core.document_blocks import Block, text_blocks
-from core.document_child import Broken, Locked, serve
+from core.knowledge.document_blocks import Block, text_blocks
+from core.knowledge.document_child import Broken, Locked, serve
 
 MOST_PAGES = 2000
 MOST_CHARACTERS = 4_000_000

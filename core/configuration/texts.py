@@ -1,6 +1,6 @@
 """What people read when a change of the configuration is refused, in English and Russian."""
 
-from core.configuration_errors import ConfigurationError, Problem
+from core.configuration.errors import ConfigurationError, Problem
 
 WHAT = {
     "bot": ("the bot", "бот"),
