@@ -7,7 +7,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from core.configuration.changes import SETUP
-from core.configuration.configs import NewBot, NewCharacter, NewRoute, NewWidget
+from core.configuration.character_configs import NewCharacter
+from core.configuration.configs import NewBot, NewWidget
+from core.configuration.route_configs import NewRoute
 from core.configuration.service import Configuration, ConfigurationError
 from core.configuration.values import KNOWLEDGE
 from core.instances import DEFAULT

@@ -8,7 +8,7 @@ from fastapi import Body
 from pydantic import BaseModel
 
 from admin.api.calls import Actor, Config, Id, Parts, api_router
-from core.configuration.configs import NewProvider, ProviderInput
+from core.configuration.provider_configs import NewProvider, ProviderInput
 from core.configuration.values import Key
 from core.configuration.views import KeyHint, Provider
 from providers.errors import ProviderError

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from fastapi import APIRouter
 
 from admin.api.calls import Actor, Config, Id, api_router
-from core.configuration.configs import CharacterInput, NewCharacter, NewRoute, RouteInput
+from core.configuration.character_configs import CharacterInput, NewCharacter
+from core.configuration.route_configs import NewRoute, RouteInput
 from core.configuration.views import Character, Route
 
 router = APIRouter()

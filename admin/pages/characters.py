@@ -10,7 +10,7 @@ from admin.pages.changes import Values, configuration_of, text_of, texts_of
 from admin.pages.crud import Crud, add_forms
 from admin.pages.page import show
 from admin.sign_in import SignedIn
-from core.configuration.configs import CharacterInput, NewCharacter
+from core.configuration.character_configs import CharacterInput, NewCharacter
 
 router = APIRouter()
 

@@ -14,7 +14,7 @@ from admin.pages.figures import figures_of, midnight
 from admin.pages.page import back, fragment, show
 from admin.services import services_of
 from admin.sign_in import MayChange, SignedIn
-from core.configuration.configs import NewProvider, ProviderInput
+from core.configuration.provider_configs import NewProvider, ProviderInput
 from core.fleet.control import ControlError
 from providers.catalog import vendors
 from providers.errors import ErrorClass, ProviderError

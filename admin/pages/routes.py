@@ -13,7 +13,7 @@ from admin.pages.figures import is_about
 from admin.pages.page import show
 from admin.services import services_of
 from admin.sign_in import SignedIn
-from core.configuration.configs import NewRoute, RouteInput
+from core.configuration.route_configs import NewRoute, RouteInput
 from core.configuration.values import provider_of
 from db.base import now
 from db.channels import all_channels

@@ -14,9 +14,7 @@ from pydantic import (
 
 from core.configuration.errors import wrong
 from core.configuration.values import (
-    Candidate,
     Color,
-    Key,
     LongText,
     Name,
     Origin,
@@ -41,7 +39,8 @@ def _one_or_many(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-def _unique(values: list[str]) -> list[str]:
+def unique(values: list[str]) -> list[str]:
+    """Values without repetitions, in order."""
     return list(dict.fromkeys(values))
 
 
@@ -90,49 +89,7 @@ class WidgetConfig(ChannelConfig):
     @field_validator("origins")
     @classmethod
     def _origins_once(cls, value: list[str]) -> list[str]:
-        return _unique(value)
-
-
-class ProviderInput(Config):
-    """An account at a vendor or a server of your own. Keys that are left out stay as they are."""
-
-    kind: Name = Field(title="Kind", description="An entry of the catalogue, or a compatible server.")
-    name: Name = Field("", title="Name", description="For people; empty: the id.")
-    base_url: Url | None = Field(None, title="Address", description="Empty: the catalogue's.")
-    keys: list[Key] | None = Field(
-        None, max_length=50, title="Keys", description="Used in turn.", json_schema_extra={"writeOnly": True}
-    )
-    enabled: bool = Field(True, title="Enabled", description="Routes skip a provider that is not.")
-
-
-class RouteInput(Config):
-    """Who answers, in order."""
-
-    name: Name = Field("", title="Name", description="For people; empty: the id.")
-    candidates: list[Candidate] = Field(
-        min_length=1,
-        max_length=50,
-        title="Candidates",
-        description='In order: "provider:model", "provider:auto" or "knowledge".',
-    )
-    temperature: float | None = Field(None, ge=0, le=2, allow_inf_nan=False, title="Temperature")
-    top_p: float | None = Field(None, gt=0, le=1, allow_inf_nan=False, title="Top-p")
-    max_tokens: int | None = Field(None, ge=1, le=1_000_000, title="Longest answer, in tokens")
-    token_budget: int | None = Field(None, ge=500, le=2_000_000, title="Longest request, in tokens")
-
-    @field_validator("candidates")
-    @classmethod
-    def _candidates_once(cls, value: list[str]) -> list[str]:
-        return _unique(value)
-
-
-class CharacterInput(Config):
-    """Who speaks."""
-
-    name: Name = Field("", title="Name", description="For people; empty: the id.")
-    prompt: LongText = Field("", title="Prompt", description="What the model is told about itself.")
-    greeting: LongText = Field("", max_length=4000, title="Greeting", description="The first words.")
-    rating: Rating = Field("general", title="Content rating")
+        return unique(value)
 
 
 class BaseInput(Config):
@@ -168,24 +125,6 @@ class NewBot(BotConfig):
 
 class NewWidget(WidgetConfig):
     """A widget with its id."""
-
-    id: Slug
-
-
-class NewProvider(ProviderInput):
-    """A provider with its id."""
-
-    id: Slug
-
-
-class NewRoute(RouteInput):
-    """A route with its id."""
-
-    id: Slug
-
-
-class NewCharacter(CharacterInput):
-    """A character with its id."""
 
     id: Slug
 

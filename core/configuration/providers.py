@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.configuration.changes import PANEL, Changes, changeable, found, key_secret, refuse, refuse_use
-from core.configuration.configs import NewProvider, ProviderInput
 from core.configuration.errors import Conflict, NotFound, Problem, nearest
+from core.configuration.provider_configs import NewProvider, ProviderInput
 from core.configuration.values import provider_of
 from core.configuration.views import KeyHint, Provider, managed_of
 from db import providers, routes

@@ -1,14 +1,14 @@
-"""Routes and characters: who answers, and who speaks."""
+"""Routes: who answers."""
 
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.configuration.changes import PANEL, Changes, changeable, found, no_such, refuse, refuse_use
-from core.configuration.configs import CharacterInput, NewCharacter, NewRoute, RouteInput
 from core.configuration.errors import Conflict, Problem
+from core.configuration.route_configs import NewRoute, RouteInput
 from core.configuration.values import provider_of
-from core.configuration.views import Character, Route, managed_of
+from core.configuration.views import Route, managed_of
 from db import channels, providers, routes
 
 SETTINGS = ("temperature", "top_p", "max_tokens", "token_budget")
@@ -21,16 +21,6 @@ def route_values(route_id: str, config: RouteInput) -> dict[str, Any]:
         "name": config.name or route_id,
         "candidates": config.candidates,
         "settings": {name: value for name, value in given.items() if value is not None},
-    }
-
-
-def character_values(character_id: str, config: CharacterInput) -> dict[str, Any]:
-    """A character's columns."""
-    return {
-        "name": config.name or character_id,
-        "prompt": config.prompt,
-        "greeting": config.greeting,
-        "rating": config.rating,
     }
 
 
@@ -96,73 +86,12 @@ class Routes:
             await change.audit("route.delete", route_id)
 
 
-class Characters:
-    """The characters; ids are slugs."""
-
-    def __init__(self, changes: Changes) -> None:
-        self._changes = changes
-
-    async def all(self) -> list[Character]:
-        """All of them, oldest first."""
-        async with self._changes.database.reading() as conn:
-            return [_character(row) for row in await routes.all_of(conn, routes.Character)]
-
-    async def get(self, character_id: str) -> Character:
-        """One; raises NotFound."""
-        async with self._changes.database.reading() as conn:
-            row = await routes.get_one(conn, routes.Character, character_id)
-        return _character(found(row, "character", character_id))
-
-    async def create(self, actor: str, new: NewCharacter, managed: str = PANEL) -> Character:
-        """Make one. Raises Conflict."""
-        async with self._changes.begin(actor) as change:
-            if await routes.get_one(change.conn, routes.Character, new.id):
-                raise Conflict("taken", what="character", id=new.id)
-            values = {**character_values(new.id, new), "managed": managed}
-            await routes.save_one(change.conn, routes.Character, new.id, **values)
-            await change.audit("character.create", new.id)
-        return await self.get(new.id)
-
-    async def change(self, actor: str, character_id: str, config: CharacterInput) -> Character:
-        """Replace its settings. Raises NotFound or ManagedByFile."""
-        async with self._changes.begin(actor) as change:
-            row = await routes.get_one(change.conn, routes.Character, character_id)
-            changeable(row, "character", character_id)
-            values = {**character_values(character_id, config), "managed": PANEL}
-            await routes.save_one(change.conn, routes.Character, character_id, **values)
-            await change.audit("character.change", character_id)
-        return await self.get(character_id)
-
-    async def delete(self, actor: str, character_id: str) -> None:
-        """Delete it; refused while an instance names it."""
-        async with self._changes.begin(actor) as change:
-            row = await routes.get_one(change.conn, routes.Character, character_id)
-            changeable(row, "character", character_id)
-            rows = await channels.all_channels(change.conn)
-            refuse_use("character", character_id, [r.slug for r in rows if r.character_id == character_id])
-            await routes.delete_one(change.conn, routes.Character, character_id)
-            await change.audit("character.delete", character_id)
-
-
 def _route(row: Any) -> Route:
     return Route(
         id=row.id,
         name=row.name,
         candidates=list(row.candidates),
         **{name: row.settings.get(name) for name in SETTINGS},
-        managed=managed_of(row),
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-    )
-
-
-def _character(row: Any) -> Character:
-    return Character(
-        id=row.id,
-        name=row.name,
-        prompt=row.prompt,
-        greeting=row.greeting,
-        rating=row.rating,
         managed=managed_of(row),
         created_at=row.created_at,
         updated_at=row.updated_at,

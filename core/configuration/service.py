@@ -9,6 +9,7 @@ entry and the configuration's new version, and running instances hear of it afte
 
 from core.configuration.changes import Changes, Seal, Wake
 from core.configuration.channels import Bots, Widgets
+from core.configuration.characters import Characters
 from core.configuration.errors import (
     ConfigurationError,
     Conflict,
@@ -20,7 +21,7 @@ from core.configuration.errors import (
 )
 from core.configuration.knowledge import Bases, DocumentRefused, Documents, Faqs
 from core.configuration.providers import Providers
-from core.configuration.routes import Characters, Routes
+from core.configuration.routes import Routes
 from core.configuration.texts import error_text, problem_text
 from db.database import Database
 

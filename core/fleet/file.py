@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.configuration.configs import Config, ProviderInput
+from core.configuration.configs import Config
 from core.configuration.errors import Problem, nearest
+from core.configuration.provider_configs import ProviderInput
 from core.configuration.providers import kind_problems, provider_problems
 from core.configuration.values import is_slug, provider_of
 from core.fleet.file_apply import FLEET_BASE, apply_fleet

@@ -15,10 +15,11 @@ from core.configuration.channels import (
     token_problems,
     widget_values,
 )
-from core.configuration.configs import NewProvider
+from core.configuration.characters import character_values
 from core.configuration.errors import Problem
+from core.configuration.provider_configs import NewProvider
 from core.configuration.providers import key_hint, provider_values
-from core.configuration.routes import character_values, route_values
+from core.configuration.routes import route_values
 from core.fleet.file_entries import BotEntry, Fleet, WidgetEntry
 from core.fleet.file_knowledge import FLEET_BASE, FiledKnowledge, ReadDocuments, read_new_documents
 from core.fleet.file_reading import FleetErrors

@@ -3,15 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.configuration.configs import (
-    Config,
-    FaqInput,
-    NewBot,
-    NewCharacter,
-    NewProvider,
-    NewRoute,
-    NewWidget,
-)
+from core.configuration.character_configs import NewCharacter
+from core.configuration.configs import Config, FaqInput, NewBot, NewWidget
+from core.configuration.provider_configs import NewProvider
+from core.configuration.route_configs import NewRoute
 from core.configuration.values import ShortText, Slug, Token
 
 

@@ -5,16 +5,10 @@ import random
 import time
 from typing import Any
 
-from core.configuration.configs import (
-    CharacterInput,
-    FaqInput,
-    NewBase,
-    NewBot,
-    NewCharacter,
-    NewProvider,
-    NewRoute,
-    NewWidget,
-)
+from core.configuration.character_configs import CharacterInput, NewCharacter
+from core.configuration.configs import FaqInput, NewBase, NewBot, NewWidget
+from core.configuration.provider_configs import NewProvider
+from core.configuration.route_configs import NewRoute
 from core.configuration.service import Configuration
 from core.offers import Find, offer
 from db.channels import all_channels

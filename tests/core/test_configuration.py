@@ -6,20 +6,10 @@ from typing import Any
 
 import pytest
 
-from core.configuration.configs import (
-    BotConfig,
-    CharacterInput,
-    FaqInput,
-    NewBase,
-    NewBot,
-    NewCharacter,
-    NewProvider,
-    NewRoute,
-    NewWidget,
-    ProviderInput,
-    RouteInput,
-    WidgetConfig,
-)
+from core.configuration.character_configs import CharacterInput, NewCharacter
+from core.configuration.configs import BotConfig, FaqInput, NewBase, NewBot, NewWidget, WidgetConfig
+from core.configuration.provider_configs import NewProvider, ProviderInput
+from core.configuration.route_configs import NewRoute, RouteInput
 from core.configuration.service import (
     Configuration,
     Conflict,

@@ -2,7 +2,8 @@
 
 import pytest
 
-from core.configuration.configs import BotConfig, NewBot, NewProvider, ProviderInput
+from core.configuration.configs import BotConfig, NewBot
+from core.configuration.provider_configs import NewProvider, ProviderInput
 from core.configuration.service import Configuration
 from db.database import Database
 from tests.core.configuration_fixtures import TOKEN, Seams, configuration_of

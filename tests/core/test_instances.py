@@ -1,14 +1,9 @@
 """Reading an instance from rows."""
 
-from core.configuration.configs import (
-    BotConfig,
-    FaqInput,
-    NewBase,
-    NewBot,
-    NewCharacter,
-    NewProvider,
-    NewRoute,
-)
+from core.configuration.character_configs import NewCharacter
+from core.configuration.configs import BotConfig, FaqInput, NewBase, NewBot
+from core.configuration.provider_configs import NewProvider
+from core.configuration.route_configs import NewRoute
 from core.instance import Character
 from core.instances import load_instance, provider_ids_of
 from db import knowledge

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from core.configuration.changes import SETUP
-from core.configuration.configs import NewBot, NewProvider, NewRoute
+from core.configuration.configs import NewBot
+from core.configuration.provider_configs import NewProvider
+from core.configuration.route_configs import NewRoute
 from core.fleet.file import Fleet, FleetErrors, apply_fleet, parse_fleet
 from core.instances import load_instance
 from core.secrets import Vault
