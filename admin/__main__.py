@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from admin.app import create_app
 from admin.protocol import LimitedProtocol
-from admin.services import Services
+from admin.services import wired
 from core.fleet.control import SOCKET_NAME, Control
 from core.settings import Settings, load_settings
 from db.database import Database
@@ -42,9 +42,10 @@ async def serve(settings: Settings, listener: socket.socket) -> int:
     """Serve until told to stop; returns the exit code."""
     database = Database(settings.database_url, connections=4)
     control = await Control.connect(settings.run_dir / SOCKET_NAME)
+    services = wired(settings, database, control)
     try:
         config = uvicorn.Config(
-            create_app(Services(settings, database, control)),
+            create_app(services),
             http=LimitedProtocol,
             ws="none",
             log_config=None,
@@ -58,6 +59,7 @@ async def serve(settings: Settings, listener: socket.socket) -> int:
         await server.serve(sockets=[listener])
         return 0 if server.started else 1
     finally:
+        await services.router.close()
         await control.close()
         await database.close()
 

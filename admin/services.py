@@ -6,17 +6,29 @@ from typing import cast
 from starlette.requests import HTTPConnection
 
 from core.fleet.control import Control
+from core.knowledge.answerer import KnowledgeModel
+from core.routing.book import RouteBook
+from core.routing.route import Router
 from core.settings import Settings
 from db.database import Database
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The web process's parts; `app.state.services` holds them."""
+    """The web process's parts; `app.state.services` holds them. `book` knows every route, `router` opens
+    them: for the APIs, the playground and compare."""
 
     settings: Settings
     database: Database
     control: Control
+    book: RouteBook
+    router: Router
+
+
+def wired(settings: Settings, database: Database, control: Control) -> Services:
+    """The services around a database and a line to the orchestrator."""
+    router = Router(database, knowledge=KnowledgeModel(database))
+    return Services(settings, database, control, RouteBook(database, control.provider_keys), router)
 
 
 def services_of(connection: HTTPConnection) -> Services:

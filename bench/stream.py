@@ -9,8 +9,8 @@ from pathlib import Path
 import aiohttp
 
 from bench.report import percentile, table
-from core.instance import Instance
 from core.routing.route import Router
+from core.routing.spec import RouteSpec
 from db.database import Database
 from db.migrate import main as migrate
 from providers.registry import open_provider
@@ -72,9 +72,6 @@ async def _adapter(model: object) -> int:
 
 
 async def _route(router: Router, config: ProviderConfig) -> int:
-    instance = Instance(
-        id="1", kind="bench", slug="bench", name="", config={}, version=1,
-        candidates=("fake:model",), providers=(config,),
-    )  # fmt: skip
-    stream = router.open(instance, REQUEST, time.monotonic() + 60)
+    spec = RouteSpec("bench", ("fake:model",), {}, (config,))
+    stream = router.open(spec, REQUEST, time.monotonic() + 60)
     return len([1 async for delta in stream if isinstance(delta, Text)])

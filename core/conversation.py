@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.instance import Instance
 from core.messages import InboundMessage
+from core.sampling import merged, to_sampling
 from db import conversations
-from providers.types import ChatRequest, ChatTurn, Sampling
+from providers.types import ChatRequest, ChatTurn
 
 TOKEN_BUDGET = 24_000
 MESSAGE_BUDGET = 50
@@ -56,14 +57,14 @@ def estimate_tokens(text: str) -> int:
 
 def to_request(instance: Instance, past: Past, message: InboundMessage, language: str) -> ChatRequest:
     """The request for a model: character, as much of the past as fits, and the question."""
-    budget = int(instance.route_settings.get("token_budget", TOKEN_BUDGET))
+    budget = int(instance.route.settings.get("token_budget", TOKEN_BUDGET))
     system = _system_turns(instance)
     question = ChatTurn("user", _question(message))
     spent = sum(estimate_tokens(turn.text) for turn in (*system, question))
     turns = _within(_turns_of(past.messages, message.group), budget - spent)
     return ChatRequest(
         turns=(*system, *turns, question),
-        sampling=_sampling(instance.route_settings),
+        sampling=to_sampling(merged(instance.route.settings, instance.character.sampling)),
         language=language,
         scope=instance.base_ids,
     )
@@ -97,11 +98,3 @@ def _within(turns: Iterable[ChatTurn], budget: int) -> list[ChatTurn]:
             break
         kept.append(turn)
     return kept[::-1]
-
-
-def _sampling(settings: dict[str, Any]) -> Sampling:
-    return Sampling(
-        temperature=settings.get("temperature"),
-        top_p=settings.get("top_p"),
-        max_tokens=settings.get("max_tokens"),
-    )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from providers.types import ProviderConfig
+from core.routing.spec import RouteSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +14,7 @@ class Character:
     name: str = ""
     prompt: str = ""
     greeting: str = ""
+    sampling: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +39,6 @@ class Instance:
     config: dict[str, Any]
     version: int
     character: Character = Character()
-    route_id: str | None = None
-    candidates: tuple[str, ...] = ()
-    route_settings: dict[str, Any] = field(default_factory=dict)
+    route: RouteSpec = RouteSpec()
     base_ids: tuple[str, ...] = ()
     faqs: tuple[FaqEntry, ...] = ()
-    providers: tuple[ProviderConfig, ...] = ()

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.instance import Character, FaqEntry, Instance
+from core.routing.spec import RouteSpec
 from db import channels, knowledge, routes, settings
 from db.providers import Provider
 from providers.types import ProviderConfig
@@ -34,12 +35,14 @@ async def load_instance(
         config=dict(row.config),
         version=version,
         character=await _character(conn, row.character_id or DEFAULT),
-        route_id=route.id if route else None,
-        candidates=candidates,
-        route_settings=dict(route.settings) if route else {},
+        route=RouteSpec(
+            id=route.id if route else None,
+            candidates=candidates,
+            settings=dict(route.settings) if route else {},
+            providers=await _providers(conn, candidates, provider_keys),
+        ),
         base_ids=tuple(row.base_ids),
         faqs=await _faqs(conn, row.base_ids),
-        providers=await _providers(conn, candidates, provider_keys),
     )
 
 
@@ -56,7 +59,9 @@ async def _character(conn: AsyncConnection, character_id: str) -> Character:
     row = await routes.get_one(conn, routes.Character, character_id)
     if row is None:
         return Character()
-    return Character(id=row.id, name=row.name, prompt=row.prompt, greeting=row.greeting)
+    return Character(
+        id=row.id, name=row.name, prompt=row.prompt, greeting=row.greeting, sampling=dict(row.sampling)
+    )
 
 
 async def _faqs(conn: AsyncConnection, base_ids: list[str]) -> tuple[FaqEntry, ...]:

@@ -36,7 +36,7 @@ async def record(
                 channel_id=instance.id,
                 conversation_id=conversation,
                 message_id=outbound.message_id,
-                route_id=instance.route_id,
+                route_id=instance.route.id,
             )
         await add_usage(conn, answer.usage)
     payload = outbound.to_json()

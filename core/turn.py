@@ -131,7 +131,7 @@ class Turn:
         self, message: InboundMessage, past: Past, language: str
     ) -> tuple[Answer, str | None]:
         place = self._place
-        if not place.instance.candidates:
+        if not place.instance.route.candidates:
             return answers.failure("no_route", language), None
         target = PreviewTarget(
             self._message_id("assistant"),
@@ -140,7 +140,7 @@ class Turn:
         )
         preview = place.channel.preview(message, target)
         request = to_request(place.instance, past, message, language)
-        stream = place.router.open(place.instance, request, time.monotonic() + CHAT_DEADLINE)
+        stream = place.router.open(place.instance.route, request, time.monotonic() + CHAT_DEADLINE)
         self._generation = Generation(stream, preview, self._publish_delta)
         if self._stopped:
             self._generation.stop()

@@ -3,6 +3,7 @@
 from typing import Any, cast
 
 from sqlalchemy import (
+    JSON,
     Float,
     ForeignKey,
     Index,
@@ -28,7 +29,7 @@ class Conversation(Row):
     """One talk in one chat of one channel; /new closes it and the next message opens another.
 
     `chat_key` is the chat's address within the channel (for Telegram "chat" or "chat/thread",
-    for a widget the visitor's id).
+    for a widget the visitor's id). `settings` are generation settings (core/sampling.py) of this talk alone.
     """
 
     __tablename__ = "conversation"
@@ -50,6 +51,7 @@ class Conversation(Row):
     updated_at: Mapped[float] = mapped_column(Float)
     closed_at: Mapped[float | None] = mapped_column(Float)
     closed_reason: Mapped[str] = mapped_column(String(32), default="")
+    settings: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")
 
 
 class Message(Row):
@@ -57,6 +59,8 @@ class Message(Row):
 
     `source` says what answered (model, faq, knowledge, command, operator, error) and `source_id` which one
     (a model's name, the id of an entry). `status` is final, stopped (partial text kept) or failed.
+    `reasoning` is kept only where a route shows it. `attachments` are pictures that came with a question:
+    {"kind": "image", "ref": what its channel needs to fetch it}.
     """
 
     __tablename__ = "message"
@@ -71,6 +75,8 @@ class Message(Row):
     source_id: Mapped[str] = mapped_column(String(200), default="")
     status: Mapped[str] = mapped_column(String(16), default="final")
     external_id: Mapped[str] = mapped_column(String(100), default="")
+    reasoning: Mapped[str] = mapped_column(Text, default="", server_default="")
+    attachments: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list, server_default="[]")
     created_at: Mapped[float] = mapped_column(Float)
 
 

@@ -12,7 +12,8 @@ from db.base import Row, new_id, now
 class Provider(Row):
     """One account at a vendor, or one OpenAI-compatible server.
 
-    `id` is its slug. `kind` is an entry of providers/catalog.toml, "openai-compatible" or "anthropic".
+    `id` is its slug. `kind` is an entry of providers/catalog.toml. `proxies` is a sealed JSON list of
+    proxy addresses, in order of use: they may hold credentials.
     """
 
     __tablename__ = "provider"
@@ -22,6 +23,7 @@ class Provider(Row):
     name: Mapped[str] = mapped_column(String(120))
     base_url: Mapped[str | None] = mapped_column(Text)
     config: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    proxies: Mapped[str | None] = mapped_column(Text)
     enabled: Mapped[bool] = mapped_column(Boolean, default=True)
     managed: Mapped[str] = mapped_column(String(16), default="")
     created_at: Mapped[float] = mapped_column(Float)

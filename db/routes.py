@@ -24,7 +24,8 @@ class Route(Row):
 
 
 class Character(Row):
-    """Who speaks: name, system prompt, greeting and content rating ("general" or "adult")."""
+    """Who speaks: name, system prompt, greeting, content rating ("general" or "adult") and generation
+    settings (core/sampling.py)."""
 
     __tablename__ = "character"
 
@@ -33,6 +34,7 @@ class Character(Row):
     prompt: Mapped[str] = mapped_column(Text, default="")
     greeting: Mapped[str] = mapped_column(Text, default="")
     rating: Mapped[str] = mapped_column(String(16), default="general")
+    sampling: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")
     managed: Mapped[str] = mapped_column(String(16), default="")
     created_at: Mapped[float] = mapped_column(Float)
     updated_at: Mapped[float] = mapped_column(Float)

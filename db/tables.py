@@ -4,17 +4,21 @@ from db import (
     channels,
     conversations,
     cooldowns,
+    gateway_keys,
     inbox,
     knowledge,
+    limits,
     operators,
     outbox,
     providers,
     routes,
     settings,
     usage,
+    usage_days,
 )
 from db.base import Row
 
 METADATA = Row.metadata
-__all__ = ["METADATA", "channels", "conversations", "cooldowns", "inbox", "knowledge", "operators",
-           "outbox", "providers", "routes", "settings", "usage"]  # fmt: skip
+__all__ = ["METADATA", "channels", "conversations", "cooldowns", "gateway_keys", "inbox", "knowledge",
+           "limits", "operators", "outbox", "providers", "routes", "settings",
+           "usage", "usage_days"]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Boolean, Float, Index, Integer, String, insert, select
+from sqlalchemy import JSON, Boolean, Float, Index, Integer, String, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -10,7 +10,12 @@ from db.base import Row, new_id, now
 
 
 class Usage(Row):
-    """One attempt: who asked, which model, how it ended, tokens and times.
+    """One attempt: who asked, which model, how it ended, tokens, times and cost.
+
+    `source` is chat, api, playground or compare. `user_key` is a chat's user, unique within its instance;
+    `key_id` the gateway key of an API call; `request_id` joins the attempts of one answer. `cost` is in US
+    dollars, None when the price is unknown. `detail` explains: `error` (the vendor's words, redacted),
+    `cooled` (the scope that rests because of it), `skipped` (candidates that were not eligible and why).
 
     `outcome` is "ok", "cancelled" or an error class of providers/errors.py. Tokens are None when unknown,
     0 only when the vendor said 0; `estimated` marks counts that Botyard made itself.
@@ -34,6 +39,13 @@ class Usage(Row):
     estimated: Mapped[bool] = mapped_column(Boolean, default=False)
     first_token_ms: Mapped[float | None] = mapped_column(Float)
     total_ms: Mapped[float] = mapped_column(Float, default=0.0)
+    source: Mapped[str] = mapped_column(String(16), default="chat", server_default="chat")
+    user_key: Mapped[str | None] = mapped_column(String(100))
+    key_id: Mapped[str | None] = mapped_column(String(64))
+    request_id: Mapped[str | None] = mapped_column(String(36))
+    cached_tokens: Mapped[int | None] = mapped_column(Integer)
+    cost: Mapped[float | None] = mapped_column(Float)
+    detail: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")
 
 
 async def add_usage(conn: AsyncConnection, rows: list[dict[str, Any]]) -> None:

@@ -2,11 +2,12 @@
 
 from pydantic import Field
 
-from core.configuration.configs import Config, Rating
+from core.configuration.configs import Rating
+from core.configuration.sampling_configs import SamplingConfig
 from core.configuration.values import LongText, Name, Slug
 
 
-class CharacterInput(Config):
+class CharacterInput(SamplingConfig):
     """Who speaks."""
 
     name: Name = Field("", title="Name", description="For people; empty: the id.")

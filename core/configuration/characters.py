@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from core import sampling
 from core.configuration.changes import PANEL, Changes, changeable, found, refuse_use
 from core.configuration.character_configs import CharacterInput, NewCharacter
 from core.configuration.errors import Conflict
@@ -16,6 +17,7 @@ def character_values(character_id: str, config: CharacterInput) -> dict[str, Any
         "prompt": config.prompt,
         "greeting": config.greeting,
         "rating": config.rating,
+        "sampling": sampling.merged(config.model_dump()),
     }
 
 
@@ -74,6 +76,7 @@ def _character(row: Any) -> Character:
         prompt=row.prompt,
         greeting=row.greeting,
         rating=row.rating,
+        **{name: row.sampling.get(name) for name in sampling.FIELDS},
         managed=managed_of(row),
         created_at=row.created_at,
         updated_at=row.updated_at,

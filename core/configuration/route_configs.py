@@ -2,11 +2,12 @@
 
 from pydantic import Field, field_validator
 
-from core.configuration.configs import Config, unique
+from core.configuration.configs import unique
+from core.configuration.sampling_configs import SamplingConfig
 from core.configuration.values import Candidate, Name, Slug
 
 
-class RouteInput(Config):
+class RouteInput(SamplingConfig):
     """Who answers, in order."""
 
     name: Name = Field("", title="Name", description="For people; empty: the id.")
@@ -14,12 +15,24 @@ class RouteInput(Config):
         min_length=1,
         max_length=50,
         title="Candidates",
-        description='In order: "provider:model", "provider:auto" or "knowledge".',
+        description='In order: "provider:model", "provider:auto", "auto" or "knowledge".',
     )
-    temperature: float | None = Field(None, ge=0, le=2, allow_inf_nan=False, title="Temperature")
-    top_p: float | None = Field(None, gt=0, le=1, allow_inf_nan=False, title="Top-p")
-    max_tokens: int | None = Field(None, ge=1, le=1_000_000, title="Longest answer, in tokens")
     token_budget: int | None = Field(None, ge=500, le=2_000_000, title="Longest request, in tokens")
+    deadline: float | None = Field(
+        None, ge=5, le=600, title="Patience", description="Seconds in which attempts may begin; empty: 60."
+    )
+    first_token: float | None = Field(
+        None, ge=0.5, le=300, title="First token", description="Seconds; empty: 15 local, 20 cloud."
+    )
+    content_fallback: bool = Field(
+        True, title="Ask others", description="Ask the next model what one refused to answer."
+    )
+    local_only: bool = Field(
+        False, title="Local only", description="Nothing leaves your own machines: cloud models are skipped."
+    )
+    show_reasoning: bool = Field(
+        False, title="Show reasoning", description="People see how a model thought; else nobody does."
+    )
 
     @field_validator("candidates")
     @classmethod

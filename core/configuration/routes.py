@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from core import sampling
 from core.configuration.changes import PANEL, Changes, changeable, found, no_such, refuse, refuse_use
 from core.configuration.errors import Conflict, Problem
 from core.configuration.route_configs import NewRoute, RouteInput
@@ -11,16 +12,20 @@ from core.configuration.values import provider_of
 from core.configuration.views import Route, managed_of
 from db import channels, providers, routes
 
-SETTINGS = ("temperature", "top_p", "max_tokens", "token_budget")
+OPTIONAL = (*sampling.FIELDS, "token_budget", "deadline", "first_token")
+SWITCHES = {"content_fallback": True, "local_only": False, "show_reasoning": False}  # and their defaults
 
 
 def route_values(route_id: str, config: RouteInput) -> dict[str, Any]:
     """A route's columns; settings that are not given are left out."""
-    given = {name: getattr(config, name) for name in SETTINGS}
+    given = {name: getattr(config, name) for name in OPTIONAL}
+    switched = {
+        name: getattr(config, name) for name, usual in SWITCHES.items() if getattr(config, name) != usual
+    }
     return {
         "name": config.name or route_id,
         "candidates": config.candidates,
-        "settings": {name: value for name, value in given.items() if value is not None},
+        "settings": {name: value for name, value in given.items() if value is not None} | switched,
     }
 
 
@@ -91,7 +96,8 @@ def _route(row: Any) -> Route:
         id=row.id,
         name=row.name,
         candidates=list(row.candidates),
-        **{name: row.settings.get(name) for name in SETTINGS},
+        **{name: row.settings.get(name) for name in OPTIONAL},
+        **{name: row.settings.get(name, usual) for name, usual in SWITCHES.items()},
         managed=managed_of(row),
         created_at=row.created_at,
         updated_at=row.updated_at,

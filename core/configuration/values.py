@@ -95,7 +95,7 @@ def _host(parts: SplitResult, given: str) -> str:
 
 
 def _candidate(value: str) -> str:
-    if value == KNOWLEDGE:
+    if value in (KNOWLEDGE, AUTO):
         return value
     provider, colon, model = value.partition(":")
     if not colon or not _SLUG.fullmatch(provider) or not model.strip():
@@ -109,8 +109,8 @@ def is_slug(value: str) -> bool:
 
 
 def provider_of(candidate: str) -> str | None:
-    """The provider that a candidate names; None for the knowledge answerer."""
-    return None if candidate == KNOWLEDGE else candidate.partition(":")[0]
+    """The provider that a candidate names; None for the knowledge answerer and for auto over all."""
+    return candidate.partition(":")[0] if ":" in candidate else None
 
 
 Readable = AfterValidator(_readable)

@@ -83,8 +83,17 @@ class Route:
     candidates: list[str]
     temperature: float | None
     top_p: float | None
+    top_k: int | None
+    frequency_penalty: float | None
+    presence_penalty: float | None
     max_tokens: int | None
+    length: str | None
     token_budget: int | None
+    deadline: float | None
+    first_token: float | None
+    content_fallback: bool
+    local_only: bool
+    show_reasoning: bool
     managed: str
     created_at: float
     updated_at: float
@@ -99,6 +108,13 @@ class Character:
     prompt: str
     greeting: str
     rating: str
+    temperature: float | None
+    top_p: float | None
+    top_k: int | None
+    frequency_penalty: float | None
+    presence_penalty: float | None
+    max_tokens: int | None
+    length: str | None
     managed: str
     created_at: float
     updated_at: float

@@ -4,8 +4,8 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from core.instance import Instance
 from core.routing.cooldown import Scopes, scopes_of
+from core.routing.spec import RouteSpec
 from providers.catalog import UnknownKind, Vendor, find_vendor
 from providers.types import ChatRequest, ProviderConfig
 
@@ -34,23 +34,23 @@ class Plan:
     knowledge: bool
 
 
-def plan_of(instance: Instance, request: ChatRequest) -> Plan:
-    """Expand a route for a request. Lines that name no provider of the instance, or one without
+def plan_of(spec: RouteSpec, request: ChatRequest) -> Plan:
+    """Expand a route for a request. Lines that name no provider of it, or one without
     the key that it needs, are left out; so are models whose context is known to be too small,
     unless that leaves nothing."""
-    candidates = tuple(candidate for line in instance.candidates for candidate in _expand(instance, line))
+    candidates = tuple(candidate for line in spec.candidates for candidate in _expand(spec, line))
     size = sum(len(turn.text.encode("utf-8", "replace")) for turn in request.turns) // 4
     fitting = tuple(one for one in candidates if not one.context or size <= one.context)
-    return Plan(fitting or candidates, KNOWLEDGE in instance.candidates)
+    return Plan(fitting or candidates, KNOWLEDGE in spec.candidates)
 
 
-def _expand(instance: Instance, line: str) -> Iterator[Candidate]:
+def _expand(spec: RouteSpec, line: str) -> Iterator[Candidate]:
     if line == KNOWLEDGE:
         return
     provider_id, _, model = line.partition(":")
-    config = next((one for one in instance.providers if one.id == provider_id), None)
+    config = next((one for one in spec.providers if one.id == provider_id), None)
     if config is None or not model:
-        logger.warning("route %s: %r names no provider that is switched on", instance.route_id, line)
+        logger.warning("route %s: %r names no provider that is switched on", spec.id, line)
         return
     try:
         vendor = find_vendor(config.kind)

@@ -6,13 +6,13 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from core.instance import Instance
 from core.routing.attempts import AllCandidatesFailed, Attempt, moderated
 from core.routing.call import Call
 from core.routing.candidates import KNOWLEDGE, Plan, plan_of
 from core.routing.cooldown import Cooldown
 from core.routing.pool import ProviderPool
 from core.routing.selection import Choice, Selection
+from core.routing.spec import RouteSpec
 from db.database import Database
 from providers.errors import ErrorClass, ProviderError
 from providers.types import ChatModel, ChatRequest, Delta, Finish
@@ -35,9 +35,9 @@ class Router:
         self.cooldown = cooldown or Cooldown(database)
         self.pool = ProviderPool()
 
-    def open(self, instance: Instance, request: ChatRequest, deadline: float) -> "RouteStream":
-        """The answer of an instance's route; `deadline` is on the monotonic clock."""
-        return RouteStream(self, _terms(instance, request, deadline), request)
+    def open(self, spec: RouteSpec, request: ChatRequest, deadline: float) -> "RouteStream":
+        """The answer of a route; `deadline` is on the monotonic clock."""
+        return RouteStream(self, _terms(spec, request, deadline), request)
 
     async def close(self) -> None:
         """Close all providers and write down what was learnt."""
@@ -58,11 +58,11 @@ class Terms:
     content_falls_back: bool
 
 
-def _terms(instance: Instance, request: ChatRequest, deadline: float) -> Terms:
-    settings = instance.route_settings
+def _terms(spec: RouteSpec, request: ChatRequest, deadline: float) -> Terms:
+    settings = spec.settings
     now = asyncio.get_running_loop().time()
     start = float(settings.get("deadline") or START_WITHIN)
-    plan = plan_of(instance, request)
+    plan = plan_of(spec, request)
     end = deadline - (KNOWLEDGE_NEEDS if plan.knowledge else 0.0)
     return Terms(
         plan=plan,

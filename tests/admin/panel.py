@@ -13,7 +13,7 @@ import httpx
 import uvicorn
 
 from admin.app import create_app
-from admin.services import Services
+from admin.services import wired
 from core.fleet.control import Control
 from core.fleet.control_server import ControlServer
 from core.settings import Settings
@@ -141,7 +141,7 @@ async def running_panel(folder: Path, sqlite_template: Path) -> AsyncIterator[Pa
     orchestrator = Orchestrator(settings.run_dir / "control.sock", database)
     orchestrator.server.open()
     control = await Control.connect(orchestrator.server.path, timeout=1.0)
-    app = create_app(Services(settings, database, control))
+    app = create_app(wired(settings, database, control))
     config = uvicorn.Config(
         app, host="127.0.0.1", port=port, log_config=None, ws="none", timeout_graceful_shutdown=1
     )

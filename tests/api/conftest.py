@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from admin import api, monitoring
-from admin.services import Services
+from admin.services import wired
 from core.fleet.control import Control, ControlUnavailable
 from core.settings import Settings
 from db.database import Database
@@ -74,7 +74,7 @@ async def rows(sqlite_url: str) -> AsyncIterator[Database]:
 def app(rows: Database, supervisor: Supervisor, tmp_path: Path) -> FastAPI:
     app = FastAPI()
     settings = Settings(home=tmp_path, admin_token=ADMIN, _env_file=None)
-    app.state.services = Services(settings, rows, cast(Control, supervisor))
+    app.state.services = wired(settings, rows, cast(Control, supervisor))
     app.include_router(monitoring.router)
     app.include_router(api.router)
     api.install_errors(app)

@@ -6,6 +6,7 @@ from typing import Any
 from core.conversation import Past, estimate_tokens, message_id, to_request
 from core.instance import Character, Instance
 from core.messages import InboundMessage
+from core.routing.spec import RouteSpec
 from core.texts import LANGUAGES, TEXTS, language_of, text
 
 
@@ -16,7 +17,7 @@ def row(role: str, words: str, status: str = "final", speaker: str = "") -> Any:
 def instance(**settings: Any) -> Instance:
     return Instance(
         id="1", kind="test", slug="a", name="a", config={}, version=1,
-        character=Character(prompt="You are kind."), route_settings=settings, base_ids=("docs",),
+        character=Character(prompt="You are kind."), route=RouteSpec(settings=settings), base_ids=("docs",),
     )  # fmt: skip
 
 

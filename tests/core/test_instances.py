@@ -33,10 +33,10 @@ async def test_an_instance_with_everything(database: Database) -> None:
         assert await provider_ids_of(conn, bot.channel_id) == ["spare", "main"]
     assert instance is not None
     assert (instance.slug, instance.character.prompt, instance.version) == ("shop", "Be brief.", 9)
-    assert instance.candidates == tuple(candidates)
-    assert instance.route_settings == {"max_tokens": 9}
+    assert instance.route.candidates == tuple(candidates)
+    assert instance.route.settings == {"max_tokens": 9}
     assert [entry.id for entry in instance.faqs] == [shown.id]
-    assert [(p.id, p.keys) for p in instance.providers] == [("spare", ()), ("main", ("k1", "k2"))]
+    assert [(p.id, p.keys) for p in instance.route.providers] == [("spare", ()), ("main", ("k1", "k2"))]
     assert instance.base_ids == ("docs",)
 
 
@@ -49,14 +49,14 @@ async def test_defaults(database: Database) -> None:
         assert await provider_ids_of(conn, "nobody") == []
         assert await provider_ids_of(conn, bot.channel_id) == []
     assert bare is not None
-    assert (bare.route_id, bare.candidates, bare.character) == (None, (), Character())
+    assert (bare.route.id, bare.route.candidates, bare.character) == (None, (), Character())
     await configuration.routes.create("ann", NewRoute(id="default", candidates=["knowledge"]))
     await configuration.characters.create("ann", NewCharacter(id="default", name="Yard"))
     await configuration.bots.change("ann", "shop", BotConfig())
     async with database.reading() as conn:
         instance = await load_instance(conn, bot.channel_id, {})
     assert instance is not None
-    assert (instance.route_id, instance.candidates, instance.character.name) == (
+    assert (instance.route.id, instance.route.candidates, instance.character.name) == (
         "default",
         ("knowledge",),
         "Yard",

@@ -7,10 +7,10 @@ from contextlib import aclosing
 
 import pytest
 
-from core.instance import Instance
 from core.routing.candidates import plan_of
 from core.routing.cooldown import Cooldown
 from core.routing.route import AllCandidatesFailed, Router, RouteStream
+from core.routing.spec import RouteSpec
 from db.database import Database
 from providers.errors import ErrorClass, ProviderError
 from providers.registry import preload
@@ -82,7 +82,7 @@ def instance(
     keys: tuple[str, ...] = ("sk-first",),
     quick: bool = False,
     **settings: object,
-) -> Instance:
+) -> RouteSpec:
     """An instance with providers a, b (one server, two accounts), dead (nobody listens) and claude."""
     limits = QUICK if quick else PATIENT
     providers = (
@@ -91,13 +91,10 @@ def instance(
         ProviderConfig("dead", "openai-compatible", "http://127.0.0.1:9/v1", (), PATIENT),
         ProviderConfig("claude", "anthropic", llm.root, ("sk-ant",), limits),
     )
-    return Instance(
-        id="i", kind="test", slug="i", name="", config={}, version=1, candidates=candidates,
-        providers=providers, route_settings=dict(settings),
-    )  # fmt: skip
+    return RouteSpec("r", candidates, dict(settings), providers)
 
 
-def opened(router: Router, one: Instance, seconds: float = 30.0) -> RouteStream:
+def opened(router: Router, one: RouteSpec, seconds: float = 30.0) -> RouteStream:
     """A stream that must end within some seconds."""
     return router.open(one, REQUEST, time.monotonic() + seconds)
 

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from core.instance import Instance
 from core.routing.cooldown import Cooldown
 from core.routing.route import AllCandidatesFailed, Router
+from core.routing.spec import RouteSpec
 from db.database import Database
 from providers.types import ChatRequest, ChatTurn, ProviderConfig, Restart, Text
 from tests.fakes.llm import FAULTS, FakeLLM, Healthy, answer_text, fake_llm, rate_limit
@@ -51,19 +51,16 @@ async def routers(database: Database, clock: Clock) -> AsyncIterator[list[Router
     await others[1].close()
 
 
-def instance(llm: FakeLLM, *candidates: str, **settings: object) -> Instance:
+def instance(llm: FakeLLM, *candidates: str, **settings: object) -> RouteSpec:
     """An instance with two accounts at the fake."""
     options = {"first_token": 10, "gap": 10, "connect": 5}
     providers = tuple(
         ProviderConfig(name, "openai-compatible", llm.url, (f"sk-{name}",), options) for name in ("a", "b")
     )
-    return Instance(
-        id="i", kind="test", slug="i", name="", config={}, version=1, candidates=candidates,
-        providers=providers, route_settings=dict(settings),
-    )  # fmt: skip
+    return RouteSpec("r", candidates, dict(settings), providers)
 
 
-async def answered(router: Router, one: Instance, seconds: float = 30.0) -> str:
+async def answered(router: Router, one: RouteSpec, seconds: float = 30.0) -> str:
     """The text that the reader sees in the end."""
     text = ""
     async for delta in router.open(one, REQUEST, time.monotonic() + seconds):

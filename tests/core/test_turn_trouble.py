@@ -140,7 +140,7 @@ async def test_trouble_is_told_and_so_is_its_end(desk: Desk, monkeypatch: pytest
 async def test_new_keys_are_used_from_the_next_look_on(desk: Desk) -> None:
     desk.host.rekey({"fake": ["sk-new"]})
     await desk.host.look()
-    assert desk.host.instance.providers[0].keys == ("sk-new",) and KEYS["fake"] == ["sk-test-1"]
+    assert desk.host.instance.route.providers[0].keys == ("sk-new",) and KEYS["fake"] == ["sk-test-1"]
     assert desk.channel.reloads == 1
 
 

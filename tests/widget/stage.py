@@ -257,7 +257,7 @@ class Stage:
 
     def web_app(self) -> Starlette:
         app = Starlette()
-        app.state.services = Services(self.settings, self.database, None)  # type: ignore[arg-type]
+        app.state.services = Services(self.settings, self.database, None, None, None)  # type: ignore[arg-type]
         app.state.assets = files = Assets(self.cache / "static")
         app.state.templates = Templates(files, self.cache / "templates")
         install(app)

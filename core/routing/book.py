@@ -1,0 +1,84 @@
+"""Every route and provider with its keys, for the process that answers programs and operators."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.routing.spec import RouteSpec
+from db import providers, routes, settings
+from db.database import Database
+from providers.types import ProviderConfig
+
+FRESH_FOR = 0.5  # seconds between looks at the configuration's version
+AUTO = "auto"
+KeysOf = Callable[[str], Awaitable[Sequence[str]]]
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """One version of the configuration's routes and enabled providers, by id."""
+
+    version: int = -1
+    routes: Mapping[str, RouteSpec] = field(default_factory=dict)
+    providers: Mapping[str, ProviderConfig] = field(default_factory=dict)
+
+    def find(self, name: str) -> RouteSpec | None:
+        """What a caller names: a route's id, "provider:model", "provider:auto" or "auto"; None: unknown."""
+        if name in self.routes:
+            return self.routes[name]
+        provider_id, colon, model = name.partition(":")
+        if name == AUTO or (colon and model and provider_id in self.providers):
+            return RouteSpec(None, (name,), {}, self.named_by((name,)))
+        return None
+
+    def named_by(self, candidates: Iterable[str]) -> tuple[ProviderConfig, ...]:
+        """The providers that lines name; all of them where one is "auto"."""
+        lines = list(candidates)
+        named = dict.fromkeys(line.partition(":")[0] for line in lines if ":" in line)
+        if AUTO in lines:
+            named = dict.fromkeys((*named, *self.providers))
+        return tuple(self.providers[one] for one in named if one in self.providers)
+
+
+class RouteBook:
+    """Reads the book again when the configuration's version has changed. `keys_of` opens the keys of a
+    provider; what it cannot say now is asked again at the next look."""
+
+    def __init__(self, database: Database, keys_of: KeysOf) -> None:
+        self._database = database
+        self._keys_of = keys_of
+        self._book = Book()
+        self._looked_at = float("-inf")
+        self._reading = asyncio.Lock()
+
+    async def current(self) -> Book:
+        """The book as it is now, at most FRESH_FOR old. Raises what the database or `keys_of` raises."""
+        async with self._reading:
+            if time.monotonic() - self._looked_at < FRESH_FOR:
+                return self._book
+            async with self._database.reading() as conn:
+                version = int(await settings.get_setting(conn, settings.CONFIG_VERSION, 0))
+                if version != self._book.version:
+                    rows = [row for row in await providers.all_providers(conn) if row.enabled]
+                    route_rows = await routes.all_of(conn, routes.Route)
+            if version != self._book.version:
+                self._book = _book(version, [await self._config(row) for row in rows], route_rows)
+            self._looked_at = time.monotonic()
+            return self._book
+
+    async def _config(self, row: Any) -> ProviderConfig:
+        keys = tuple(await self._keys_of(row.id))
+        return ProviderConfig(row.id, row.kind, row.base_url or "", keys, dict(row.config))
+
+
+def _book(version: int, configs: Sequence[ProviderConfig], rows: Sequence[Any]) -> Book:
+    bare = Book(version, {}, {config.id: config for config in configs})
+    specs = {
+        row.id: RouteSpec(row.id, tuple(row.candidates), dict(row.settings), bare.named_by(row.candidates))
+        for row in rows
+    }
+    return Book(version, specs, bare.providers)
