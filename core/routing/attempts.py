@@ -17,7 +17,8 @@ class Attempt:
 
     Tokens are what the vendor counted; where it did not, they are guessed (`estimated`) if the model
     may have worked, else None. `error` is the vendor's text, redacted, for operators; `cooled` names the
-    scope that rests because of it.
+    scope that rests because of it. `cost` is in USD, None when nobody knows it; `free` is a model that
+    costs nothing.
     """
 
     provider_id: str
@@ -30,6 +31,9 @@ class Attempt:
     total_ms: float = 0.0
     error: str = ""
     cooled: str = ""
+    cached_tokens: int | None = None
+    cost: float | None = None
+    free: bool = False
 
     def guess(self, request: ChatRequest, received: int) -> None:
         """Fill in token counts that the vendor did not give; `received` is in characters."""
@@ -43,18 +47,52 @@ class Attempt:
             self.estimated = True
 
 
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A candidate ("provider:model") that was not asked. `reason` is one of context, images, tools, json,
+    local_only, limit, paid, no_key, disabled, resting."""
+
+    candidate: str
+    reason: str
+
+
+class AnswerBroken(Exception):
+    """An answer that ended after its reader had seen a part, and nobody could go on with it."""
+
+    def __init__(self, attempts: Sequence[Attempt]) -> None:
+        super().__init__(_said(attempts))
+        self.attempts = list(attempts)
+
+
 class AllCandidatesFailed(Exception):
     """No candidate answered. `retry_at` (UTC epoch seconds) is when one may again, None when unknown;
-    `moderated` when a vendor refused the content itself."""
+    `moderated` when a vendor refused the content itself; `over_limit` when a limit left nobody to ask;
+    `too_long` (the request in tokens as estimated, the largest context) when nobody could read it."""
 
-    def __init__(self, attempts: Sequence[Attempt], retry_at: float | None, moderated: bool) -> None:
-        tried = ", ".join(f"{one.provider_id}:{one.model} {one.outcome}" for one in attempts)
-        super().__init__(tried or "no candidate could be tried")
+    def __init__(
+        self,
+        attempts: Sequence[Attempt],
+        retry_at: float | None,
+        moderated: bool,
+        *,
+        over_limit: bool = False,
+        too_long: tuple[int, int] | None = None,
+        skipped: Sequence[Skipped] = (),
+    ) -> None:
+        reasons = ", ".join(f"{one.candidate} {one.reason}" for one in skipped)
+        super().__init__(_said(attempts) or reasons or "no candidate could be tried")
         self.attempts = list(attempts)
         self.retry_at = retry_at
         self.moderated = moderated
+        self.over_limit = over_limit
+        self.too_long = too_long
+        self.skipped = list(skipped)
 
 
 def moderated(attempts: Sequence[Attempt]) -> bool:
     """Whether a vendor refused the content."""
     return any(attempt.outcome == ErrorClass.CONTENT for attempt in attempts)
+
+
+def _said(attempts: Sequence[Attempt]) -> str:
+    return ", ".join(f"{one.provider_id}:{one.model} {one.outcome}" for one in attempts)

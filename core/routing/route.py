@@ -6,18 +6,20 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from core.routing.attempts import AllCandidatesFailed, Attempt, moderated
+from core.routing.allowance import UNLIMITED, Allowance
+from core.routing.attempts import AllCandidatesFailed, AnswerBroken, Attempt, Skipped, moderated
 from core.routing.call import Call
 from core.routing.candidates import KNOWLEDGE, Plan, plan_of
 from core.routing.cooldown import Cooldown
 from core.routing.pool import ProviderPool
 from core.routing.selection import Choice, Selection
 from core.routing.spec import RouteSpec
+from core.routing.states import CandidateState
 from db.database import Database
 from providers.errors import ErrorClass, ProviderError
 from providers.types import ChatModel, ChatRequest, Delta, Finish
 
-__all__ = ["AllCandidatesFailed", "Attempt", "RouteStream", "Router"]
+__all__ = ["AllCandidatesFailed", "AnswerBroken", "Attempt", "RouteStream", "Router", "Skipped"]
 
 START_WITHIN = 60.0  # seconds in which attempts may begin; the caller's deadline ends them
 KNOWLEDGE_PATIENCE = 10.0  # seconds of waiting for resting vendors when the knowledge answerer stands by
@@ -35,9 +37,28 @@ class Router:
         self.cooldown = cooldown or Cooldown(database)
         self.pool = ProviderPool()
 
-    def open(self, spec: RouteSpec, request: ChatRequest, deadline: float) -> "RouteStream":
-        """The answer of a route; `deadline` is on the monotonic clock."""
+    def open(
+        self,
+        spec: RouteSpec,
+        request: ChatRequest,
+        deadline: float,
+        *,
+        allowance: Allowance = UNLIMITED,
+        affinity: str = "",
+        replaces: bool = True,
+    ) -> "RouteStream":
+        """The answer of a route; `deadline` is on the monotonic clock. One conversation's `affinity` keeps
+        it with one key of several. Without `replaces` the reader cannot take back what it saw: no Restart
+        comes, but AnswerBroken where nobody can go on."""
         return RouteStream(self, _terms(spec, request, deadline), request)
+
+    async def states(self, spec: RouteSpec) -> list[CandidateState]:
+        """How each candidate of a route is now."""
+        await self.cooldown.refresh()
+        return [
+            CandidateState(one.config.id, one.config.id, one.model, 0, "healthy")
+            for one in plan_of(spec, ChatRequest(())).candidates
+        ]
 
     async def close(self) -> None:
         """Close all providers and write down what was learnt."""
@@ -83,6 +104,7 @@ class RouteStream:
 
     def __init__(self, router: Router, terms: Terms, request: ChatRequest) -> None:
         self.attempts: list[Attempt] = []
+        self.skipped: list[Skipped] = []
         self._router = router
         self._terms = terms
         self._request = request
