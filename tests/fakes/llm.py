@@ -67,9 +67,10 @@ def answer_text(model: str, question: str) -> str:
 
 
 def split(text: str, chunks: int) -> list[str]:
-    """A text in at most so many pieces."""
-    size = max(1, -(-len(text) // max(chunks, 1)))
-    return [text[start : start + size] for start in range(0, len(text), size)]
+    """A text in so many pieces, or one for each character where it is shorter."""
+    count = max(1, min(chunks, len(text)))
+    cuts = [len(text) * number // count for number in range(count + 1)]
+    return [text[start:end] for start, end in zip(cuts, cuts[1:], strict=False)]
 
 
 class FakeLLM:
