@@ -5,7 +5,10 @@ import sys
 
 from bench.report import machine
 
-BENCHES = ("imports", "start", "memory", "latency", "load", "stream", "storm")
+BENCHES = (
+    "imports", "start", "memory", "latency", "load", "stream", "storm",
+    "gateway", "gateway_faults", "many",
+)  # fmt: skip
 
 
 def main(names: list[str]) -> int:
