@@ -6,6 +6,7 @@ from typing import cast
 from starlette.requests import HTTPConnection
 
 from core.fleet.control import Control
+from core.gateway_keys import GatewayKeys
 from core.knowledge.answerer import KnowledgeModel
 from core.routing.book import RouteBook
 from core.routing.route import Router
@@ -23,12 +24,15 @@ class Services:
     control: Control
     book: RouteBook
     router: Router
+    gateway_keys: GatewayKeys
 
 
 def wired(settings: Settings, database: Database, control: Control) -> Services:
     """The services around a database and a line to the orchestrator."""
     router = Router(database, knowledge=KnowledgeModel(database))
-    return Services(settings, database, control, RouteBook(database, control.provider_keys), router)
+    return Services(
+        settings, database, control, RouteBook(database, control.provider_keys), router, GatewayKeys(database)
+    )
 
 
 def services_of(connection: HTTPConnection) -> Services:
