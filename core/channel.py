@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from core.instance import Instance
 from core.messages import InboundMessage, Incoming, OutboundMessage
+from core.pictures import Picture
 
 
 class ChannelError(Exception):
@@ -34,6 +35,10 @@ class BadCredential(ChannelError):
 
 class BadConfiguration(ChannelError):
     """The configuration cannot work: the process exits with 78 and is parked."""
+
+
+class PictureLost(ChannelError):
+    """A picture cannot be had: it is gone, too large, or none."""
 
 
 class Unparseable(ChannelError):
@@ -96,7 +101,16 @@ class Host(Protocol):
         ...
 
     async def history(self, chat_key: str, limit: int = 50) -> list[dict[str, Any]]:
-        """The open conversation's messages, oldest first: id, role, text, status, created_at."""
+        """The open conversation's messages, oldest first: id, role, text, status, source, created_at,
+        attachments, and reasoning where the route shows it."""
+        ...
+
+    async def keep_picture(self, chat_key: str, picture: Picture) -> str | None:
+        """Store a picture that a chat's person sent; returns its ref, None when there is no room left."""
+        ...
+
+    async def kept_picture(self, ref: str, chat_key: str | None = None) -> Picture | None:
+        """A stored picture of this channel, of one chat only where that is named."""
         ...
 
     def heard(self) -> None:
@@ -121,6 +135,10 @@ class Channel(Protocol):
 
     def parse(self, raw: str) -> InboundMessage | None:
         """A stored update as a message; None when it needs no answer. Pure. Raises Unparseable."""
+        ...
+
+    async def picture(self, ref: str) -> Picture:
+        """The picture of an attachment. Raises PictureLost."""
         ...
 
     def preview(self, message: InboundMessage, target: PreviewTarget) -> Preview:

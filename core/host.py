@@ -16,8 +16,10 @@ from core.knowledge.answerer import KnowledgeModel
 from core.knowledge.faq import FaqBook
 from core.messages import Incoming, OutboundMessage
 from core.outbox import Outbox
+from core.pictures import Picture
 from core.routing.route import Router
 from core.turn import Turn, Workplace, set_aside
+from core.uploads import Uploads
 from db import conversations, inbox, outbox, settings
 from db.database import Database
 from db.trouble import Unavailable
@@ -47,6 +49,7 @@ class ChannelHost:
         self._turns: dict[str, Turn] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(TURNS_AT_ONCE)
+        self._uploads = Uploads(database, instance.id)
         self._outbox = Outbox(database, instance.id, channel)
         self._inbox = Inbox(database, instance.id, self._start_turn)
         self._place = Workplace(
@@ -94,8 +97,17 @@ class ChannelHost:
         async with self._database.reading() as conn:
             row = await conversations.open_conversation(conn, self.instance.id, chat_key)
             messages = await conversations.last_messages(conn, row.id, limit) if row else []
-        fields = ("id", "role", "text", "status", "source", "created_at")
+        thoughts = ("reasoning",) if self.instance.route.settings.get("show_reasoning") else ()
+        fields = ("id", "role", "text", "status", "source", "created_at", "attachments", *thoughts)
         return [{name: getattr(one, name) for name in fields} for one in messages if one.status != "replaced"]
+
+    async def keep_picture(self, chat_key: str, picture: Picture) -> str | None:
+        """Store a picture that a chat's person sent."""
+        return await self._uploads.keep(chat_key, picture)
+
+    async def kept_picture(self, ref: str, chat_key: str | None = None) -> Picture | None:
+        """A stored picture."""
+        return await self._uploads.find(ref, chat_key)
 
     def heard(self) -> None:
         """A poll finished."""

@@ -1,11 +1,11 @@
-"""Clearing away what nobody needs any more: updates that were answered, messages that were sent."""
+"""Clearing away what nobody needs any more: updates that were answered, messages that were sent, pictures."""
 
 import asyncio
 import logging
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from db import inbox, outbox
+from db import inbox, outbox, uploads
 from db.base import now
 from db.database import Database
 
@@ -21,7 +21,7 @@ async def keep_house(database: Database) -> None:
         try:
             cleared = await clear(database, now() - KEEP)
             if cleared:
-                logger.info("%s old inbox and outbox rows cleared away", cleared)
+                logger.info("%s old inbox, outbox and upload rows cleared away", cleared)
         except SQLAlchemyError:
             logger.exception("clearing away failed; it is tried again in an hour")
         await asyncio.sleep(EVERY)
@@ -30,7 +30,7 @@ async def keep_house(database: Database) -> None:
 async def clear(database: Database, before: float) -> int:
     """Delete closed rows that are older; what is new, running or set aside stays. Returns how many."""
     total = 0
-    for forget in (inbox.forget_done, outbox.forget_sent):
+    for forget in (inbox.forget_done, outbox.forget_sent, uploads.forget_old):
         deleted = BATCH
         while deleted == BATCH:
             async with database.transaction(durable=False) as conn:

@@ -15,9 +15,18 @@ class Incoming:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A picture that came with a message; `ref` is what its channel fetches it by."""
+
+    ref: str
+    kind: str = "image"
+
+
+@dataclass(frozen=True, slots=True)
 class InboundMessage:
     """What a person said. `command` is set for "/command argument" (without slash or bot name, lower case).
-    `speaker` names the person; `reply_to` is the external id that the answer should quote (groups)."""
+    `speaker` names the person; `reply_to` is the external id that the answer should quote (groups).
+    `attachments` are the pictures of the message and of the one that it replies to."""
 
     chat_key: str
     text: str
@@ -30,6 +39,7 @@ class InboundMessage:
     reply_to: str | None = None
     command: str | None = None
     argument: str = ""
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +47,8 @@ class OutboundMessage:
     """What Botyard says, in Markdown (`plain` turns formatting off).
 
     `preview` is the external id of a message to finish by editing it, else a new one is sent.
-    `buttons` are (text key of core/texts, action) pairs; the actions are "retry" and "stop".
+    `buttons` are (text key of core/texts, action) pairs; the actions are "retry", "stop" and
+    "length:short" (and the other lengths). `reasoning` is set only where the route shows it.
     """
 
     chat_key: str
@@ -49,6 +60,7 @@ class OutboundMessage:
     status: str = "final"
     buttons: tuple[tuple[str, str], ...] = ()
     language: str = "en"
+    reasoning: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """As an outbox row keeps it."""

@@ -16,6 +16,7 @@ from core.channel import Host, Identity, Preview, PreviewTarget
 from core.host import ChannelHost
 from core.instances import load_instance
 from core.messages import InboundMessage, Incoming, OutboundMessage
+from core.pictures import Picture
 from db import channels, cooldowns, inbox, knowledge, settings, usage
 from db.database import Database
 
@@ -76,6 +77,9 @@ class _Actor:
     def parse(self, raw: str) -> InboundMessage | None:
         command = raw[1:] if raw.startswith("/") else None
         return InboundMessage(chat_key="1", text=raw, speaker="A", command=command)
+
+    async def picture(self, ref: str) -> Picture:
+        raise NotImplementedError
 
     def preview(self, message: InboundMessage, target: PreviewTarget) -> Preview:
         return self

@@ -84,7 +84,8 @@ class Message(Row):
 TALK = cast(Table, Conversation.__table__)
 SAID = cast(Table, Message.__table__)
 MESSAGE_DEFAULTS = {
-    "speaker": "", "source": "", "source_id": "", "status": "final", "external_id": "",
+    "speaker": "", "source": "", "source_id": "", "status": "final", "external_id": "", "reasoning": "",
+    "attachments": [],
 }  # fmt: skip
 OPEN = (
     TALK.c.channel_id == bindparam("channel"),

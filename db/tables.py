@@ -13,6 +13,7 @@ from db import (
     providers,
     routes,
     settings,
+    uploads,
     usage,
     usage_days,
 )
@@ -21,4 +22,4 @@ from db.base import Row
 METADATA = Row.metadata
 __all__ = ["METADATA", "channels", "conversations", "cooldowns", "gateway_keys", "inbox", "knowledge",
            "limits", "operators", "outbox", "providers", "routes", "settings",
-           "usage", "usage_days"]  # fmt: skip
+           "uploads", "usage", "usage_days"]  # fmt: skip

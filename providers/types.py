@@ -7,10 +7,12 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A picture in a question: `url` is https: or a data: URL; `detail` is low, high, auto or ""."""
+    """A picture in a question: `url` is https: or a data: URL; `detail` is low, high, auto or "". An
+    `optional` one belongs to an earlier question: a model that does not see answers without it."""
 
     url: str = field(repr=False)
     detail: str = ""
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

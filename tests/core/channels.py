@@ -3,8 +3,9 @@
 import json
 from collections.abc import AsyncIterator, Sequence
 
-from core.channel import Host, Identity, Preview, PreviewTarget, Unparseable
-from core.messages import InboundMessage, Incoming, OutboundMessage
+from core.channel import Host, Identity, PictureLost, Preview, PreviewTarget, Unparseable
+from core.messages import Attachment, InboundMessage, Incoming, OutboundMessage
+from core.pictures import Picture
 
 
 def incoming(number: int, chat: str, text: str, **extra: object) -> Incoming:
@@ -38,6 +39,7 @@ class RecordingChannel:
         self.shown: list[str] = []
         self.parts = 1
         self.reloads = 0
+        self.pictures: dict[str, Picture] = {}
 
     async def open(self, host: Host, token: str) -> Identity:
         return Identity("@recording")
@@ -58,7 +60,13 @@ class RecordingChannel:
             chat_key=data["chat"], text=data["text"], speaker=data.get("speaker", ""),
             language=data.get("language", "en"), group=data.get("group", False),
             command=command, argument=argument,
+            attachments=tuple(Attachment(ref) for ref in data.get("pictures", ())),
         )  # fmt: skip
+
+    async def picture(self, ref: str) -> Picture:
+        if ref not in self.pictures:
+            raise PictureLost(ref)
+        return self.pictures[ref]
 
     def preview(self, message: InboundMessage, target: PreviewTarget) -> Preview:
         return RecordingPreview(self.shown)

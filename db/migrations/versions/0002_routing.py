@@ -15,6 +15,7 @@ def upgrade() -> None:
             for column in columns:
                 batch.add_column(column)
     _limits()
+    _uploads()
     op.create_table(
         "usage_day",
         sa.Column("day", sa.String(length=10), nullable=False),
@@ -47,6 +48,23 @@ def upgrade() -> None:
         sa.Column("updated_at", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
+
+
+def _uploads() -> None:
+    op.create_table(
+        "upload",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("channel_id", sa.String(length=36), nullable=False),
+        sa.Column("chat_key", sa.String(length=100), nullable=False),
+        sa.Column("mime", sa.String(length=40), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", sa.Float(), nullable=False),
+        sa.ForeignKeyConstraint(["channel_id"], ["channel.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("upload_room", "upload", ["channel_id", "size"], unique=False)
+    op.create_index("upload_age", "upload", ["created_at"], unique=False)
 
 
 def _columns() -> dict[str, list[sa.Column[Any]]]:
