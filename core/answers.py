@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.conversation import Past
+from core.conversation import Past, refs_of, settings_of
 from core.instance import Instance
 from core.knowledge.faq import FaqBook
-from core.messages import InboundMessage
+from core.messages import Attachment, InboundMessage
+from core.sampling import LENGTHS
 from core.texts import text
 
 LONGEST_QUESTION = 32_000  # characters
@@ -18,6 +19,7 @@ class Answer:
 
     `keep` is False for answers that are no part of the conversation (help, errors of use). `closes` ends
     the conversation before the answer; `replaces` holds the ids of answers that this one takes the place of.
+    `settings` are the conversation's own generation settings from now on; `title` is for one that they open.
     """
 
     text: str
@@ -29,9 +31,21 @@ class Answer:
     replaces: tuple[str, ...] = ()
     buttons: tuple[tuple[str, str], ...] = ()
     usage: list[dict[str, Any]] = field(default_factory=list)
+    settings: dict[str, Any] | None = None
+    title: str = ""
 
 
 RETRY_BUTTON = (("retry", "retry"),)
+USUAL = "reset"
+LENGTH_BUTTONS = tuple((f"length_{name}", f"length:{name}") for name in (*LENGTHS, USUAL))
+LENGTH_WORDS = {  # as people may write them, besides the names themselves
+    "very long": "very_long", "verylong": "very_long", "default": USUAL, "normal": USUAL,
+    "короткий": "short", "короткие": "short", "коротко": "short", "кратко": "short",
+    "средний": "medium", "средние": "medium", "средне": "medium",
+    "длинный": "long", "длинные": "long", "подробно": "long",
+    "очень длинный": "very_long", "очень длинные": "very_long", "очень подробно": "very_long",
+    "сброс": USUAL, "сбросить": USUAL, "обычно": USUAL, "как обычно": USUAL,
+}  # fmt: skip
 
 
 def own(key: str, language: str, **values: object) -> Answer:
@@ -45,7 +59,7 @@ def failure(key: str, language: str) -> Answer:
 
 
 def command(instance: Instance, message: InboundMessage, language: str) -> Answer | None:
-    """The answer to a command; None for /retry, which needs the conversation."""
+    """The answer to a command; None for those that need the conversation: /retry and /length."""
     match message.command:
         case "start":
             greeting = instance.character.greeting.strip()
@@ -56,7 +70,7 @@ def command(instance: Instance, message: InboundMessage, language: str) -> Answe
             return own("help", language)
         case "stop":
             return own("nothing_to_stop", language)
-        case "retry":
+        case "retry" | "length":
             return None
         case _:
             return own("unknown_command", language)
@@ -66,10 +80,28 @@ def instant(book: FaqBook, message: InboundMessage, language: str) -> Answer | N
     """An answer that needs no model: a message too long, or a FAQ entry."""
     if len(message.text) > LONGEST_QUESTION:
         return own("too_long", language, length=len(message.text), limit=LONGEST_QUESTION)
+    if message.attachments:
+        return None
     entry = book.find(message.text)
     if entry is None:
         return None
     return Answer(entry.answer, "faq", entry.id, keep=True)
+
+
+def length(instance: Instance, past: Past, message: InboundMessage, language: str) -> Answer:
+    """/length: sets the length of a conversation's answers, or says it and offers the others."""
+    words = " ".join(message.argument.lower().split())
+    wanted = LENGTH_WORDS.get(words, words)
+    if wanted not in (*LENGTHS, USUAL):
+        now = text(f"length_{settings_of(instance, past).get('length', USUAL)}", language)
+        answer = own("length", language, length=now)
+        answer.buttons = LENGTH_BUTTONS
+        return answer
+    kept = {name: value for name, value in past.settings.items() if name != "length"}
+    answer = own("length_set", language, length=text(f"length_{wanted}", language))
+    answer.settings = kept if wanted == USUAL else {**kept, "length": wanted}
+    answer.title = message.title or message.speaker
+    return answer
 
 
 def repeated(past: Past, message: InboundMessage) -> tuple[InboundMessage, Past, list[Any]] | None:
@@ -84,6 +116,7 @@ def repeated(past: Past, message: InboundMessage) -> tuple[InboundMessage, Past,
         language=message.language,
         group=message.group,
         reply_to=message.reply_to,
+        attachments=tuple(Attachment(ref) for ref in refs_of(question)),
     )
     before = past.before_last_question()
     since = past.messages[len(before.messages) :]

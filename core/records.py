@@ -1,5 +1,6 @@
 """What one turn leaves in the rows: question, answer, usage and the outbox row, together."""
 
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -29,6 +30,8 @@ async def record(
     """Store a turn's outcome; returns the outbox rows to deliver after the commit."""
     if answer.closes:
         await conversations.close_conversation(conn, instance.id, claim.chat_key, "new")
+    if answer.settings is not None:
+        await _record_settings(conn, instance, claim, answer)
     conversation = await _record_messages(conn, instance, claim, question, answer)
     if answer.usage:
         for attempt in answer.usage:
@@ -42,6 +45,17 @@ async def record(
     payload = outbound.to_json()
     row_id = await outbox.add_outbound(conn, instance.id, claim.chat_key, payload, outbound.message_id)
     return [Outbound(row_id, claim.chat_key, outbound, ())]
+
+
+async def _record_settings(conn: AsyncConnection, instance: Instance, claim: Claim, answer: Answer) -> None:
+    open_one = await conversations.open_conversation(conn, instance.id, claim.chat_key)
+    if open_one is None:
+        await conversations.add_conversation(
+            conn, channel_id=instance.id, chat_key=claim.chat_key, language="", title=answer.title[:200],
+            messages=0, closed_reason="", settings=answer.settings,
+        )  # fmt: skip
+    else:
+        await conversations.save_settings(conn, open_one.id, answer.settings or {})
 
 
 async def _record_messages(
@@ -71,6 +85,7 @@ async def _record_messages(
                 "text": question.text,
                 "speaker": question.speaker[:120],
                 "external_id": question.external_id[:100],
+                "attachments": [asdict(one) for one in question.attachments],
                 "created_at": asked_at,
             }
         )

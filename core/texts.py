@@ -10,10 +10,10 @@ TEXTS: dict[str, dict[str, str]] = {
     "help": {
         "en": "Just write what you want to know.\n\n/new: start a new conversation\n"
         "/retry: answer the last question again\n/stop: stop the answer that is being written\n"
-        "/help: this text",
+        "/length: shorter or longer answers in this conversation\n/help: this text",
         "ru": "Просто напишите, что вы хотите узнать.\n\n/new: начать новый разговор\n"
         "/retry: ответить на последний вопрос ещё раз\n/stop: остановить ответ\n"
-        "/help: эта справка",
+        "/length: короче или длиннее отвечать в этом разговоре\n/help: эта справка",
     },
     "new": {
         "en": "A new conversation has begun. What would you like to know?",
@@ -56,8 +56,33 @@ TEXTS: dict[str, dict[str, str]] = {
         "en": "Something went wrong with this message. Please send it again.",
         "ru": "С этим сообщением что-то пошло не так. Пожалуйста, отправьте его ещё раз.",
     },
+    "cannot_see": {
+        "en": "I cannot look at pictures here. Please describe in words what it shows.",
+        "ru": "Здесь я не умею смотреть картинки. Пожалуйста, опишите словами, что на ней.",
+    },
+    "picture_lost": {
+        "en": "[A picture was sent here, but it could not be loaded.]",
+        "ru": "[Здесь была отправлена картинка, но загрузить её не удалось.]",
+    },
+    "picture_earlier": {"en": "[A picture]", "ru": "[Картинка]"},
+    "length": {
+        "en": "Answers in this conversation: {length}. To change it, choose one, or write "
+        "/length short, medium, long, very_long or reset.",
+        "ru": "Ответы в этом разговоре: {length}. Чтобы изменить, выберите другое или напишите "
+        "/length short, medium, long, very_long или reset.",
+    },
+    "length_set": {
+        "en": "From the next message on, answers in this conversation: {length}.",
+        "ru": "Со следующего сообщения ответы в этом разговоре: {length}.",
+    },
+    "length_short": {"en": "short", "ru": "короткие"},
+    "length_medium": {"en": "medium", "ru": "средние"},
+    "length_long": {"en": "long", "ru": "длинные"},
+    "length_very_long": {"en": "very long", "ru": "очень длинные"},
+    "length_reset": {"en": "as usual", "ru": "как обычно"},
     "retry": {"en": "Try again", "ru": "Ещё раз"},
     "stop": {"en": "Stop", "ru": "Стоп"},
+    "thoughts": {"en": "How I thought", "ru": "Ход мысли"},
 }
 
 

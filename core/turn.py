@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import answers
 from core.answers import Answer
+from core.attachments import fetch_pictures
 from core.channel import Channel, PreviewTarget, Unparseable
 from core.conversation import Past, load_past, message_id, to_request
 from core.generation import Generation
@@ -100,6 +101,8 @@ class Turn:
         place = self._place
         if message.command:
             ready = answers.command(place.instance, message, language)
+            if message.command == "length":
+                ready = answers.length(place.instance, await self._past(), message, language)
             return (None, ready, None) if ready else await self._again(message, language)
         self._publish("message", "user", message.text, self._message_id("user"))
         ready = answers.instant(place.book, message, language)
@@ -138,8 +141,9 @@ class Turn:
             self._preview_id,
             self._save_preview,
         )
+        pictures = await fetch_pictures(place.channel, message, past)
         preview = place.channel.preview(message, target)
-        request = to_request(place.instance, past, message, language)
+        request = to_request(place.instance, past, message, language, pictures)
         stream = place.router.open(place.instance.route, request, time.monotonic() + CHAT_DEADLINE)
         self._generation = Generation(stream, preview, self._publish_delta)
         if self._stopped:

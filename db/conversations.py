@@ -174,6 +174,11 @@ async def get_conversation(conn: AsyncConnection, conversation_id: str) -> Any |
     return (await conn.execute(query)).one_or_none()
 
 
+async def save_settings(conn: AsyncConnection, conversation_id: str, values: dict[str, Any]) -> None:
+    """Replace a conversation's own generation settings."""
+    await conn.execute(update(TALK).where(TALK.c.id == conversation_id).values(settings=values))
+
+
 async def replace_message(conn: AsyncConnection, message_id: str) -> None:
     """Mark an answer as replaced by a newer one."""
     await conn.execute(update(Message).where(Message.id == message_id).values(status="replaced"))

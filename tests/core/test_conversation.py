@@ -5,13 +5,18 @@ from typing import Any
 
 from core.conversation import Past, estimate_tokens, message_id, to_request
 from core.instance import Character, Instance
-from core.messages import InboundMessage
+from core.messages import Attachment, InboundMessage
+from core.pictures import Picture
 from core.routing.spec import RouteSpec
+from core.sampling import CEILINGS, HINTS
 from core.texts import LANGUAGES, TEXTS, language_of, text
 
 
-def row(role: str, words: str, status: str = "final", speaker: str = "") -> Any:
-    return SimpleNamespace(id=words, role=role, text=words, status=status, speaker=speaker)
+def row(role: str, words: str, status: str = "final", speaker: str = "", refs: tuple[str, ...] = ()) -> Any:
+    attachments = [{"kind": "image", "ref": ref} for ref in refs]
+    return SimpleNamespace(
+        id=words, role=role, text=words, status=status, speaker=speaker, attachments=attachments
+    )
 
 
 def instance(**settings: Any) -> Instance:
@@ -43,6 +48,32 @@ def test_groups_say_who_spoke_and_quotes_are_kept() -> None:
     message = InboundMessage("1", "and this?", speaker="Bob", group=True, quoted="old\nwords")
     request = to_request(instance(), past, message, "en")
     assert [turn.text for turn in request.turns[1:]] == ["Ann: hi", "Bob: > old\n> words\n\nand this?"]
+
+
+def test_settings_of_the_conversation_hold_before_those_of_character_and_route() -> None:
+    past = Past("c", (), {"temperature": 0.9, "length": "short"})
+    request = to_request(instance(temperature=0.1, top_p=0.5), past, InboundMessage("1", "hi"), "ru")
+    assert (request.sampling.temperature, request.sampling.top_p) == (0.9, 0.5)
+    assert request.sampling.max_tokens == CEILINGS["short"]
+    assert request.turns[0].text == f"You are kind.\n\n{HINTS['short']['ru']}"
+
+
+def test_pictures_go_along_and_a_note_says_where_one_is_missing() -> None:
+    past = Past("c", (row("user", "", refs=("old", "older")), row("assistant", "a cat")))
+    message = InboundMessage("1", "and here?", attachments=(Attachment("new"), Attachment("gone")))
+    pictures = {ref: Picture(ref.encode(), "image/png") for ref in ("old", "new")}
+    before, _, now = to_request(instance(), past, message, "en", pictures).turns[1:]
+    assert (before.text, [one.optional for one in before.images]) == (text("picture_earlier", "en"), [True])
+    assert now.text == "and here?\n" + text("picture_lost", "en")
+    assert [(one.url, one.optional) for one in now.images] == [("data:image/png;base64,bmV3", False)]
+
+
+def test_pictures_take_their_part_of_the_budget() -> None:
+    past = Past("c", (row("user", "hi", refs=("a", "b")), row("assistant", "yes")))
+    pictures = {ref: Picture(b"x", "image/png") for ref in ("a", "b")}
+    for budget, kept in ((1500, ["yes"]), (3000, ["hi", "yes"])):
+        request = to_request(instance(token_budget=budget), past, InboundMessage("1", "?"), "en", pictures)
+        assert [turn.text for turn in request.turns[1:-1]] == kept
 
 
 def test_ids_are_the_same_for_a_repeated_turn() -> None:
