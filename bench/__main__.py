@@ -7,7 +7,7 @@ from bench.report import machine
 
 BENCHES = (
     "imports", "start", "memory", "latency", "load", "stream", "storm",
-    "gateway", "gateway_faults", "many",
+    "gateway", "gateway_faults", "many", "open_webui",
 )  # fmt: skip
 
 
