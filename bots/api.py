@@ -1,7 +1,10 @@
 """Calls of the Bot API: JSON over one HTTP session, errors by their meaning."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+from urllib.parse import quote
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -12,6 +15,7 @@ from bots.characters import printable
 PUBLIC_SERVER = "https://api.telegram.org"
 CONNECT_WITHIN = 10.0
 KEEP_ALIVE = 50.0
+CHUNK = 64 * 1024
 
 
 class ApiError(Exception):
@@ -54,6 +58,7 @@ class BotApi:
 
     def __init__(self, base: str, token: str) -> None:
         self._root = f"{base.rstrip('/')}/bot{token}/"
+        self._files = f"{base.rstrip('/')}/file/bot{token}/"
         self._urls: dict[str, URL] = {}
         self._proxy = _proxy_for(_address(base))
         self._session = aiohttp.ClientSession(
@@ -69,19 +74,43 @@ class BotApi:
             url = self._urls[method] = URL(self._root + method, encoded=True)
         body = json.dumps(params or {}).encode()
         limits = aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_WITHIN)
-        try:
+        with _network():
             async with self._session.post(url, data=body, timeout=limits, proxy=self._proxy) as response:
                 return _result(response.status, await response.read())
-        except aiohttp.ClientConnectorError as error:
-            raise Unreachable(str(error), written=False) from None
-        except aiohttp.ConnectionTimeoutError:
-            raise Unreachable("timeout while connecting", written=False) from None
-        except (aiohttp.ClientError, TimeoutError) as error:  # its text may hold the address with the token
-            raise Unreachable(type(error).__name__, written=True) from None
+
+    async def download(self, path: str, longest: int, timeout: float = 15.0) -> bytes:
+        """A file that getFile named, of at most so many bytes; raises ApiError or Unreachable."""
+        if path.startswith("/") or ".." in path.split("/"):
+            raise ApiError(400, "the server keeps its files on its own disk")
+        url = URL(self._files + quote(path), encoded=True)
+        limits = aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_WITHIN)
+        with _network():
+            async with self._session.get(url, timeout=limits, proxy=self._proxy) as response:
+                if response.status != 200:
+                    raise ApiError(response.status, "the file cannot be had")
+                body = bytearray()
+                async for piece in response.content.iter_chunked(CHUNK):
+                    body += piece
+                    if len(body) > longest:
+                        raise ApiError(400, f"the file is larger than {longest} bytes")
+                return bytes(body)
 
     async def close(self) -> None:
         """Close all connections."""
         await self._session.close()
+
+
+@contextmanager
+def _network() -> Iterator[None]:
+    """What the network raises, as Unreachable; its own texts may hold the address with the token."""
+    try:
+        yield
+    except aiohttp.ClientConnectorError as error:
+        raise Unreachable(str(error), written=False) from None
+    except aiohttp.ConnectionTimeoutError:
+        raise Unreachable("timeout while connecting", written=False) from None
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise Unreachable(type(error).__name__, written=True) from None
 
 
 def _address(base: str) -> URL:

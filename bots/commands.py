@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-COMMANDS = ("start", "new", "retry", "stop", "help")
+COMMANDS = ("start", "new", "retry", "stop", "length", "help")
 _COMMAND = re.compile(r"/([A-Za-z0-9_]{1,32})(?:@(\w{1,64}))?(?:\s+(.*))?", re.DOTALL | re.ASCII)
 
 MENUS: dict[str, dict[str, str]] = {
@@ -11,12 +11,14 @@ MENUS: dict[str, dict[str, str]] = {
         "new": "Start a new conversation",
         "retry": "Answer the last question again",
         "stop": "Stop the answer",
+        "length": "Shorter or longer answers",
         "help": "What I can do",
     },
     "ru": {
         "new": "Начать новый разговор",
         "retry": "Ответить на последний вопрос ещё раз",
         "stop": "Остановить ответ",
+        "length": "Короче или длиннее отвечать",
         "help": "Что я умею",
     },
 }

@@ -13,6 +13,7 @@ from bots.characters import is_empty, printable
 from bots.splitting import Part, split
 
 LONGEST_FORMATTED = 60_000  # characters; beyond, plain text
+LONGEST_THOUGHTS = 1500  # characters
 MOST_FORMULAS = 100  # openings of LaTeX; beyond, they are left as they are
 NOTHING = "…"
 LINKS = ("https://", "http://", "tg://", "mailto:", "tel:")
@@ -37,13 +38,35 @@ def _config() -> RenderConfig:
 _CONFIG = _config()
 
 
-def render(text: str, *, plain: bool = False) -> list[Part]:
-    """The messages that show a text: at least one, none empty, none above the limit."""
+def render(text: str, *, plain: bool = False, thoughts: str = "", title: str = "") -> list[Part]:
+    """The messages that show a text: at least one, none empty, none above the limit. `thoughts` stand
+    before it in a quote that unfolds, under a title."""
     text = printable(text)
     shown, entities = (text, []) if plain or len(text) > LONGEST_FORMATTED else _formatted(text)
     if is_empty(shown) and not is_empty(text):
         shown, entities = text, []
+    if not is_empty(thoughts):
+        shown, entities = _with_thoughts(shown, entities, title, printable(thoughts).strip())
     return split(shown, entities) or [Part(NOTHING)]
+
+
+def _with_thoughts(
+    shown: str, entities: list[dict[str, Any]], title: str, thoughts: str
+) -> tuple[str, list[dict[str, Any]]]:
+    if len(thoughts) > LONGEST_THOUGHTS:
+        thoughts = thoughts[:LONGEST_THOUGHTS].rstrip() + NOTHING
+    quote = f"{title}\n{thoughts}"
+    moved = _units(quote) + 2
+    first = [
+        {"type": "expandable_blockquote", "offset": 0, "length": _units(quote)},
+        {"type": "bold", "offset": 0, "length": _units(title)},
+    ]
+    rest = [{**entity, "offset": entity["offset"] + moved} for entity in entities]
+    return f"{quote}\n\n{shown}", [*first, *rest]
+
+
+def _units(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2
 
 
 def _formatted(text: str) -> tuple[str, list[dict[str, Any]]]:

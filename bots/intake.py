@@ -2,13 +2,15 @@
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 from bots.address import Address
 from bots.characters import whole
 from bots.commands import COMMANDS, read_command
+from bots.pictures import pictures_of
 from core.channel import Unparseable
-from core.messages import InboundMessage
+from core.messages import Attachment, InboundMessage
 
 LONGEST_QUOTE = 2000
 LONGEST_NAME = 120
@@ -38,7 +40,8 @@ class Intake:
         if not isinstance(update, dict):
             raise Unparseable("the update is no object")
         if "message" in update:
-            return self._message(_object(update, "message"))
+            message = _object(update, "message")
+            return self._message(message, pictures_of(update, message))
         if "callback_query" in update:
             return self._pressed(_object(update, "callback_query"))
         if "stopped_message_generation" in update:
@@ -50,11 +53,11 @@ class Intake:
             return InboundMessage(chat_key=address.key, text="", command="stop")
         return None
 
-    def _message(self, message: Raw) -> InboundMessage | None:
+    def _message(self, message: Raw, pictures: tuple[Attachment, ...]) -> InboundMessage | None:
         chat = _object(message, "chat")
         address = _address(message)
         sender = _optional(message, "from")
-        text = message.get("text", message.get("caption"))
+        text = message.get("text", message.get("caption", "" if pictures else None))
         if chat.get("type") not in ("private", *GROUPS) or text is None:
             return None
         if sender.get("is_bot") and "sender_chat" not in message:
@@ -62,8 +65,13 @@ class Intake:
         if not isinstance(text, str):
             raise Unparseable("the text is no string")
         if chat["type"] == "private":
-            return self._said(message, address, whole(text), quoted=_quoted(message))
-        return self._said_in_group(message, address, whole(text))
+            said = self._said(message, address, whole(text), quoted=_quoted(message))
+        else:
+            found = self._said_in_group(message, address, whole(text))
+            if found is None:
+                return None
+            said = found
+        return replace(said, attachments=pictures) if pictures and not said.command else said
 
     def _said_in_group(self, message: Raw, address: Address, text: str) -> InboundMessage | None:
         quoted, answers_bot = _quoted(message), self._answers_bot(message)
@@ -101,8 +109,8 @@ class Intake:
 
     def _pressed(self, query: Raw) -> InboundMessage | None:
         """A press of one of our buttons; others are None."""
-        action = query.get("data")
-        if action not in ("retry", "stop"):
+        action, _, argument = _string(query, "data").partition(":")
+        if action not in ("retry", "stop", "length"):
             return None
         message, sender = _object(query, "message"), _optional(query, "from")
         address = _address(message)
@@ -114,6 +122,7 @@ class Intake:
             language=_string(sender, "language_code"),
             group=address.group,
             command=action,
+            argument=argument,
         )
 
     def _mentioned(self, message: Raw, text: str) -> bool:

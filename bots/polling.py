@@ -7,6 +7,7 @@ from typing import Any
 
 from bots.api import ApiError, BotApi, Unreachable
 from bots.intake import WANTED, Intake, chat_key
+from bots.pictures import in_album, with_albums
 from core.channel import BadCredential, Host, Unparseable
 from core.messages import InboundMessage, Incoming
 
@@ -14,6 +15,7 @@ POLL_FOR = 50  # seconds; the server's longest
 ANSWER_WITHIN = 15.0  # seconds more for the answer to arrive
 LONGEST_PAUSE = 60.0
 CONFIRM_WITHIN = 2.0
+ALBUM_PAUSE = 0.7  # seconds for the rest of an album; its pictures are updates of their own
 CONFLICT = "another poller holds the token"
 logger = logging.getLogger(__name__)
 
@@ -36,6 +38,9 @@ class Poller:
         while True:
             try:
                 updates = await self._poll()
+                if updates and in_album(updates[-1]):  # not confirmed yet: the same come again, and more
+                    await asyncio.sleep(ALBUM_PAUSE)
+                    updates = await self._poll()
             except ApiError as error:
                 await self._refused(error)
             except Unreachable as error:
@@ -68,7 +73,7 @@ class Poller:
     async def _take(self, updates: list[Any]) -> None:
         waiting: list[Incoming] = []
         last = self._offset - 1
-        for update in updates:
+        for update in with_albums(updates):
             number = update.get("update_id") if isinstance(update, dict) else None
             if not isinstance(number, int):
                 logger.warning("an update without a number was left out")

@@ -17,6 +17,7 @@ from core.texts import text
 
 LONGEST_PAUSE = 30.0
 TOKEN_PAUSE = 30.0
+IN_A_ROW = 3
 GONE = ("chat not found", "chat was deleted", "user is deactivated", "thread not found", "topic_deleted")
 UNCHANGED = "message is not modified"
 NO_PREVIEWS = {"is_disabled": True}
@@ -34,7 +35,12 @@ class Sender:
     async def send(self, message: OutboundMessage, sent: Sequence[str]) -> AsyncIterator[str]:
         """Send the parts after those already sent; yields the id of each as it goes out."""
         address = Address.parse(message.chat_key)
-        parts = render(message.text, plain=message.plain)
+        parts = render(
+            message.text,
+            plain=message.plain,
+            thoughts=message.reasoning,
+            title=text("thoughts", message.language),
+        )
         for number in range(len(sent), len(parts)):
             params = _content(parts[number])
             if message.buttons and number == len(parts) - 1:
@@ -120,8 +126,9 @@ def reply(message_id: str) -> Params:
 
 
 def keyboard(buttons: Sequence[tuple[str, str]], language: str) -> Params:
-    """Buttons below a message: (text key, action) pairs."""
-    return {"inline_keyboard": [[_button(key, action, language) for key, action in buttons]]}
+    """Buttons below a message: (text key, action) pairs, at most three side by side."""
+    made = [_button(key, action, language) for key, action in buttons]
+    return {"inline_keyboard": [made[at : at + IN_A_ROW] for at in range(0, len(made), IN_A_ROW)]}
 
 
 def _button(key: str, action: str, language: str) -> Params:

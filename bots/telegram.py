@@ -9,14 +9,16 @@ from bots.api import PUBLIC_SERVER, ApiError, BotApi, Unreachable
 from bots.commands import MENUS, menu
 from bots.intake import Intake
 from bots.limits import Pace
+from bots.pictures import fetch
 from bots.polling import Poller
 from bots.preview import LivePreview
 from bots.rehearsal import rehearse
 from bots.sending import Sender
 from bots.sign_in import sign_in
 from bots.surfaces import DraftSupport, Stage
-from core.channel import BadConfiguration, Channel, Host, Identity, Preview, PreviewTarget
+from core.channel import BadConfiguration, Channel, Host, Identity, PictureLost, Preview, PreviewTarget
 from core.messages import InboundMessage, OutboundMessage
+from core.pictures import Picture
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +55,12 @@ class TelegramChannel:
     def parse(self, raw: str) -> InboundMessage | None:
         """A stored update as a message."""
         return self._intake.parse(raw)
+
+    async def picture(self, ref: str) -> Picture:
+        """A picture by its file id. Raises PictureLost."""
+        if self._api is None:
+            raise PictureLost("the bot is not signed in")
+        return await fetch(self._api, ref)
 
     def preview(self, message: InboundMessage, target: PreviewTarget) -> Preview:
         """A preview of one answer; an older one of the chat ends."""

@@ -195,3 +195,20 @@ def test_plain_text_keeps_every_word(text: str) -> None:
     assert [c for c in words if c.isalnum()] == [
         c for c in text.encode("utf-8", "replace").decode() if c.isalnum()
     ]
+
+
+def test_thoughts_are_a_quote_that_unfolds_before_the_answer() -> None:
+    (part,) = render("**Yes** 👍", thoughts="First 👩‍👩‍👧, then that.", title="How I thought")
+    assert part.text == "How I thought\nFirst 👩‍👩‍👧, then that.\n\nYes 👍"
+    quote, title, bold = part.entities
+    units = part.text.encode("utf-16-le")
+    assert (quote["type"], title["type"], bold["type"]) == ("expandable_blockquote", "bold", "bold")
+    assert units[: quote["length"] * 2].decode("utf-16-le").endswith("then that.")
+    end = bold["offset"] + bold["length"]
+    assert units[bold["offset"] * 2 : end * 2].decode("utf-16-le") == "Yes"
+
+
+def test_long_thoughts_are_cut_and_empty_ones_left_out() -> None:
+    (part,) = render("Yes", thoughts="x" * 90_000, title="How I thought")
+    assert len(part.text) < 1600 and part.text.endswith("…\n\nYes")
+    assert render("Yes", thoughts=" \n", title="How I thought") == render("Yes")

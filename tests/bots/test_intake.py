@@ -121,6 +121,8 @@ def test_a_retry_button() -> None:
     assert message is not None
     assert (message.chat_key, message.command, message.language) == ("7", "retry", "ru-RU")
     assert INTAKE.parse(json.dumps({"update_id": 2, "callback_query": {**query, "data": "other"}})) is None
+    chosen = INTAKE.parse(json.dumps({"update_id": 2, "callback_query": {**query, "data": "length:long"}}))
+    assert chosen is not None and (chosen.command, chosen.argument) == ("length", "long")
 
 
 @pytest.mark.parametrize("entities", [5, True, {"user": {"id": 1}}, [5, {"user": 5}, {"user": {"id": []}}]])

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from core.answers import LENGTH_BUTTONS
 from core.channel import ChatGone, Rejected, RetryLater
 from core.messages import OutboundMessage
 from tests.bots.host import TOKEN, Live
@@ -29,6 +30,18 @@ async def test_topic_quote_and_buttons(api: FakeBotApi, live: Live) -> None:
     message = api.visible(-7)[0]
     assert (message.thread, message.reply_to) == (3, 5)
     assert message.buttons == [[{"text": "Ещё раз", "callback_data": "retry"}]]
+
+
+async def test_many_buttons_stand_in_rows(api: FakeBotApi, live: Live) -> None:
+    await live.send(7, "x", buttons=LENGTH_BUTTONS, language="en")
+    rows = [[button["callback_data"] for button in row] for row in api.visible(7)[0].buttons]
+    assert rows == [["length:short", "length:medium", "length:long"], ["length:very_long", "length:reset"]]
+
+
+async def test_reasoning_stands_before_the_answer(api: FakeBotApi, live: Live) -> None:
+    await live.send(7, "Yes", reasoning="Because.", language="ru")
+    assert shown(api) == ["Ход мысли\nBecause.\n\nYes"]
+    assert api.visible(7)[0].entities[0]["type"] == "expandable_blockquote"
 
 
 async def test_plain_is_plain(api: FakeBotApi, live: Live) -> None:

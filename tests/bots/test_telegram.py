@@ -35,7 +35,7 @@ async def test_the_menu_is_set_once(api: FakeBotApi) -> None:
     async with open_channel(api):
         commands = api.bot(TOKEN).commands
         assert set(commands) == {"", "ru"}
-        assert {one["command"] for one in commands[""]} == {"new", "retry", "stop", "help"}
+        assert {one["command"] for one in commands[""]} == {"new", "retry", "stop", "length", "help"}
     host, channel = SmallHost(api.url), TelegramChannel()
     api.calls.clear()
     await channel.open(host, TOKEN)

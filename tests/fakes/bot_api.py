@@ -12,7 +12,9 @@
         api.calls                                   # accepted calls (no getUpdates)
         await api.wait_call("sendMessageDraft")     # the next or first call of a method
         api.refused                                 # [(token, method, code, description, at)]
-        api.limits = Limits()                       # enforce the documented limits (off by default)
+        api.inject_photo("1:a", 7, body, "What is it?")   # a photo in two sizes; keywords of inject_message
+    api.add_file("1:a", body) -> file_id        # for getFile and /file/bot<token>/<path>; at most 20 MB
+    api.limits = Limits()                       # enforce the documented limits (off by default)
         api.fault(Fault("429", count=3, retry_after=1))
         api.fault(Fault("lost_reply", method="sendMessage"))   # then in lost_replies
         api.block("1:a", 7)                         # 403 bot was blocked by the user
@@ -64,6 +66,7 @@ NOT_MODIFIED = (
     "Bad Request: message is not modified: specified new message content and reply markup are "
     "exactly the same as a current content and reply markup of the message"
 )
+LARGEST_FILE = 20 * 1024 * 1024
 PACED = {"sendMessage", "editMessageText"}
 
 
@@ -80,6 +83,7 @@ class FakeBotApi:
         self.blocked: set[tuple[str, int]] = set()
         self.revoked: set[str] = set()
         self.unsupported: set[str] = set()
+        self.files: dict[tuple[str, str], bytes] = {}
         self.port = 0
         self._changed = asyncio.Event()
         self._runner: web.ServerRunner | None = None
@@ -91,6 +95,7 @@ class FakeBotApi:
             "setMyCommands": self._set_commands,
             "getMyCommands": self._get_commands,
             "deleteWebhook": self._delete_webhook,
+            "getFile": self._get_file,
             "getMe": lambda bot, params: bot.user,
             "sendChatAction": lambda bot, params: True,
             "answerCallbackQuery": lambda bot, params: True,
@@ -130,6 +135,25 @@ class FakeBotApi:
         if thread := fields.pop("thread", None):
             message |= {"message_thread_id": thread, "is_topic_message": True}
         return self.inject(token, {"message": {**message, **fields}})
+
+    def add_file(self, token: str, body: bytes) -> str:
+        """A file that the bot may fetch; its id."""
+        file_id = f"file-{len(self.files) + 1}"
+        self.files[token, file_id] = body
+        return file_id
+
+    def inject_photo(
+        self, token: str, chat_id: int, body: bytes, caption: str | None = None, **fields: Any
+    ) -> dict[str, Any]:
+        """A person sends a photo: a thumbnail and the whole picture, as the original lists them."""
+        sizes = [
+            {"file_id": self.add_file(token, b"thumbnail"), "width": 90, "height": 90, "file_size": 900},
+            {"file_id": self.add_file(token, body), "width": 800, "height": 800, "file_size": len(body)},
+        ]
+        said = {"caption": caption} if caption is not None else {}
+        update = self.inject_message(token, chat_id, "", photo=sizes, **said, **fields)
+        del update["message"]["text"]
+        return update
 
     def inject_callback(self, token: str, chat_id: int, message_id: int, data: str) -> dict[str, Any]:
         """A person presses an inline button."""
@@ -207,6 +231,8 @@ class FakeBotApi:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.path.startswith("/control/"):
             return await answer_control(self, request)
+        if request.path.startswith("/file/bot"):
+            return self._file(request.path.removeprefix("/file/bot"))
         token, _, method = request.path.removeprefix("/bot").rpartition("/")
         try:
             return _json({"ok": True, "result": await self._serve(request, token, method)})
@@ -330,6 +356,22 @@ class FakeBotApi:
 
     def _get_commands(self, bot: Bot, params: dict[str, Any]) -> Any:
         return bot.commands.get(params.get("language_code") or "", [])
+
+    def _get_file(self, bot: Bot, params: dict[str, Any]) -> dict[str, Any]:
+        file_id = str(params.get("file_id"))
+        body = self.files.get((bot.token, file_id))
+        if body is None:
+            raise Refused(400, "Bad Request: wrong file_id or the file is temporarily unavailable")
+        if len(body) > LARGEST_FILE:
+            raise Refused(400, "Bad Request: file is too big")
+        return {"file_id": file_id, "file_size": len(body), "file_path": f"photos/{file_id} 1.jpg"}
+
+    def _file(self, path: str) -> web.Response:
+        token, _, name = path.partition("/photos/")
+        body = self.files.get((token, name.removesuffix(" 1.jpg")))
+        if body is None or token in self.revoked:
+            return _json({"ok": False, "error_code": 404, "description": "Not Found"}, 404)
+        return web.Response(body=body, content_type="application/octet-stream")
 
     def _delete_webhook(self, bot: Bot, params: dict[str, Any]) -> bool:
         bot.webhook = ""
