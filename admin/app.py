@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette_compress import CompressMiddleware, remove_compress_type
 
 from admin import api, assets, monitoring, pages, widget_routes
+from admin.gateway import gateway
 from admin.i18n import language_of
 from admin.live import Live
 from admin.pages.page import bare, sign_in_url
@@ -44,6 +45,7 @@ def create_app(services: Services) -> FastAPI:
     app.add_middleware(CompressMiddleware, zstd_level=3)
     app.add_middleware(BodyLimit)
     app.add_middleware(SecurityHeaders)
+    gateway.install(app, services)
     return app
 
 

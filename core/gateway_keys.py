@@ -151,6 +151,11 @@ class GatewayKeys:
             self._told[row_id] = time.monotonic()
             self._used[row_id] = now()
 
+    @property
+    def due(self) -> bool:
+        """Whether there is anything to tell."""
+        return bool(self._used)
+
     def uses_to_tell(self) -> dict[str, float]:
         """When keys were used last, as far as that was not handed out yet: at most once a minute for each."""
         due, self._used = self._used, {}

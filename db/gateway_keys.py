@@ -31,11 +31,7 @@ class GatewayKey(Row):
 
 
 FIND = select(GatewayKey.__table__).where(GatewayKey.id == bindparam("wanted"))
-USED = (
-    update(GatewayKey.__table__)
-    .where(GatewayKey.__table__.c.id == bindparam("used_id"))
-    .values(last_used_at=bindparam("at"))
-)
+USED = update(GatewayKey).where(GatewayKey.id == bindparam("used_id")).values(last_used_at=bindparam("at"))
 
 
 async def all_keys(conn: AsyncConnection) -> list[Any]:

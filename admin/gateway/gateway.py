@@ -1,0 +1,170 @@
+"""The gateway as an ASGI application in front of all others: its streams pass no other middleware."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.applications import Starlette
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from admin.gateway.access import Access
+from admin.gateway.accounting import Grant
+from admin.gateway.answering import Answering
+from admin.gateway.asked import read_chat
+from admin.gateway.errors import ApiError
+from admin.gateway.http import ClientGone, as_headers, read_body, read_json, send_json
+from admin.gateway.ledger import Ledger
+from admin.gateway.models import described, listed
+from admin.gateway.outlet import Outlet, attended
+from admin.services import Services
+from core.fleet.control import ControlError
+from core.gateway_keys import GatewayKey
+from core.routing.route import RouteStream
+from db.base import new_id
+
+PREFIX, MODELS = "/v1", "/models"
+WITHIN = 600.0  # seconds for a whole answer, as the official clients wait
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request of a caller who was let in; `rest` is the path after the endpoint's."""
+
+    scope: Scope
+    receive: Receive
+    outlet: Outlet
+    key: GatewayKey
+    rest: str = ""
+
+
+class Gateway:
+    """Answers everything under /v1. Whatever goes wrong, the client reads an error in OpenAI's shape."""
+
+    def __init__(self, services: Services) -> None:
+        self._router = services.router
+        self._keys = services.gateway_keys
+        self._access = Access(services.gateway_keys, services.book)
+        self.ledger = Ledger(services.database, services.gateway_keys)
+        self._endpoints: dict[str, tuple[str, Callable[[Call], Awaitable[None]]]] = {
+            "/chat/completions": ("POST", self._chat),
+            MODELS: ("GET", self._models),
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        path = scope["path"]
+        outlet = Outlet(send)
+        try:
+            await self._answer(scope, receive, outlet)
+        except ClientGone:
+            logger.debug("the client of %s went away", path)
+        except ApiError as error:
+            await _refuse(outlet, error)
+        except (ControlError, SQLAlchemyError) as error:
+            logger.warning("%s: %s", path, error)
+            await _refuse(outlet, _not_now("Botyard cannot read its configuration just now."))
+        except asyncio.CancelledError:
+            if outlet.started:
+                raise
+            await _refuse(outlet, _not_now("Botyard is being restarted."))
+        except Exception:
+            logger.exception("%s failed", path)
+            await _refuse(outlet, ApiError(500, "Something went wrong in Botyard itself.", "server_error"))
+
+    async def close(self) -> None:
+        """Write down what was used."""
+        await self.ledger.close()
+
+    async def _answer(self, scope: Scope, receive: Receive, outlet: Outlet) -> None:
+        name, rest = _split(scope["path"].removeprefix(PREFIX))
+        method, endpoint = self._endpoints.get(name, ("", None))
+        if endpoint is None or (rest and name != MODELS):
+            raise ApiError(404, "There is nothing at this address.", code="unknown_url")
+        if scope["method"] != method:
+            text = f"This address takes {method} only."
+            raise ApiError(405, text, code="method_not_allowed", headers={"allow": method})
+        key = await self._access.key_of(scope)
+        if self._keys.due:
+            self.ledger.add()
+        await endpoint(Call(scope, receive, outlet, key, rest))
+
+    async def _models(self, call: Call) -> None:
+        found = described(self._access, call.key, call.rest) if call.rest else listed(self._access, call.key)
+        await send_json(call.outlet.send, 200, await found)
+
+    async def _chat(self, call: Call) -> None:
+        asked = read_chat(read_json(await read_body(call.scope, call.receive)))
+        spec = await self._access.route(call.key, asked.model)
+        request = asked.for_route(spec)
+        grant = Grant(new_id(), call.key.id, spec.id)
+        deadline = time.monotonic() + WITHIN
+
+        def opened() -> RouteStream:
+            return self._router.open(
+                spec, request, deadline, allowance=grant.allowance, replaces=not asked.stream
+            )
+
+        answering = Answering(asked, call.outlet, grant.request_id, asked.shows_reasoning(spec), opened)
+        task = asyncio.create_task(answering.run())
+
+        async def settle(conn: AsyncConnection) -> None:
+            await grant.settle(conn, answering.attempts, answering.skipped)
+
+        task.add_done_callback(lambda _: self.ledger.add(settle))
+        await attended(task, call.receive, call.outlet)
+
+
+class InFront:
+    """Hands the gateway its requests before any other middleware sees them: they cost for each chunk."""
+
+    def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
+        self._app = app
+        self._gateway = gateway
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        path = scope["path"] if scope["type"] == "http" else ""
+        mine = path == PREFIX or path.startswith(f"{PREFIX}/")
+        await (self._gateway if mine else self._app)(scope, receive, send)
+
+
+def install(app: Starlette, services: Services) -> None:
+    """Put the gateway in front of the web process's application; call it after all other middlewares."""
+    gateway = Gateway(services)
+    app.add_middleware(InFront, gateway=gateway)
+    inner = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(running: Any) -> AsyncIterator[Any]:
+        async with inner(running) as state:
+            try:
+                yield state
+            finally:
+                await gateway.close()
+
+    app.router.lifespan_context = lifespan
+
+
+def _split(path: str) -> tuple[str, str]:
+    """An endpoint and what follows it: a model's name, which may hold slashes."""
+    if path.startswith(f"{MODELS}/"):
+        return MODELS, path.removeprefix(f"{MODELS}/")
+    return path, ""
+
+
+def _not_now(text: str) -> ApiError:
+    return ApiError(503, text, "server_error", code="unavailable", headers={"retry-after": "2"})
+
+
+async def _refuse(outlet: Outlet, error: ApiError) -> None:
+    """An error as the answer. One that comes after a part of the answer cuts the connection."""
+    if outlet.started:
+        raise error
+    await send_json(outlet.send, error.status, error.encoded(), as_headers(error.headers))
