@@ -9,7 +9,9 @@ from core.fleet.control import Control
 from core.gateway_keys import GatewayKeys
 from core.knowledge.answerer import KnowledgeModel
 from core.routing.book import RouteBook
+from core.routing.cooldown import Cooldown
 from core.routing.route import Router
+from core.routing.state import open_state
 from core.settings import Settings
 from db.database import Database
 
@@ -29,7 +31,8 @@ class Services:
 
 def wired(settings: Settings, database: Database, control: Control) -> Services:
     """The services around a database and a line to the orchestrator."""
-    router = Router(database, knowledge=KnowledgeModel(database))
+    cooldown = Cooldown(open_state(settings.home, settings.redis_url))
+    router = Router(knowledge=KnowledgeModel(database), cooldown=cooldown)
     return Services(
         settings, database, control, RouteBook(database, control.provider_keys), router, GatewayKeys(database)
     )

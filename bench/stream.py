@@ -35,7 +35,7 @@ async def _run(url: str) -> str:
         await migrate(address)
         database = Database(address)
         async with aiohttp.ClientSession() as session:
-            provider, router = open_provider(config), Router(database)
+            provider, router = open_provider(config), Router()
             ways: dict[str, Callable[[], Awaitable[int]]] = {
                 "bare aiohttp, lines read and dropped": lambda: _bare(session, url),
                 "provider's adapter": lambda: _adapter(provider.model("model", config.keys[0])),

@@ -17,7 +17,9 @@ from core.knowledge.faq import FaqBook
 from core.messages import Incoming, OutboundMessage
 from core.outbox import Outbox
 from core.pictures import Picture
+from core.routing.cooldown import Cooldown
 from core.routing.route import Router
+from core.routing.state import RestStore
 from core.turn import Turn, Workplace, set_aside
 from core.uploads import Uploads
 from db import conversations, inbox, outbox, settings
@@ -41,6 +43,7 @@ class ChannelHost:
         instance: Instance,
         provider_keys: Mapping[str, Sequence[str]],
         send: Callable[[dict[str, Any]], None],
+        rests: RestStore | None = None,
     ) -> None:
         self._database = database
         self._channel = channel
@@ -54,7 +57,7 @@ class ChannelHost:
         self._inbox = Inbox(database, instance.id, self._start_turn)
         self._place = Workplace(
             database=database, channel=channel, inbox=self._inbox,
-            router=Router(database, knowledge=KnowledgeModel(database)),
+            router=Router(knowledge=KnowledgeModel(database), cooldown=Cooldown(rests)),
             instance=instance, book=FaqBook(instance.faqs),
             deliver=self._outbox.deliver, publish=self._publish, save_preview=self._save_preview,
         )  # fmt: skip

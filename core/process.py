@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from core.channel import BadConfiguration, BadCredential, Channel
@@ -17,6 +18,7 @@ from core.instance import Instance
 from core.instances import load_instance
 from core.kinds import KINDS
 from core.rehearsal import rehearse_database, rehearsed_database
+from core.routing.state import open_state
 from db.database import Database
 from db.trouble import Unavailable
 
@@ -98,7 +100,8 @@ class ChannelProcess:
         if instance is None:
             raise BadConfiguration("this instance no longer exists")
         keys = self._start["provider_keys"]
-        host = self._host = ChannelHost(self._database, self._channel, instance, keys, self._link.send)
+        rests = open_state(Path(self._start["home"]), self._start["redis_url"])
+        host = self._host = ChannelHost(self._database, self._channel, instance, keys, self._link.send, rests)
         identity = await self._channel.open(host, self._start["token"])
         host.heard()
         await self._patiently(host.recover)

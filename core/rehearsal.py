@@ -8,6 +8,8 @@ and does not have to be made again by each child. The figures are in docs/benchm
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,8 +19,12 @@ from core.host import ChannelHost
 from core.instances import load_instance
 from core.messages import InboundMessage, Incoming, OutboundMessage
 from core.pictures import Picture
-from db import channels, cooldowns, inbox, knowledge, settings, usage
+from core.routing.cooldown import Cooldown
+from core.routing.resting import Failure
+from core.routing.state import RestStore, open_state
+from db import channels, inbox, knowledge, settings, usage
 from db.database import Database
+from providers.errors import ErrorClass
 
 ROUNDS = 8  # CPython specialises a function's bytecode after its eighth run
 BASE = "rehearsal"
@@ -125,7 +131,22 @@ async def _play(stage: _Stage, connection: AsyncConnection) -> None:
     instance = await load_instance(connection, channel_id, {})
     assert instance is not None
     actor = _Actor()
-    host = ChannelHost(stage, actor, instance, {}, lambda event: None)
+    with TemporaryDirectory() as folder:
+        rests = open_state(Path(folder))
+        await _rest(rests)
+        await _converse(ChannelHost(stage, actor, instance, {}, lambda event: None, rests))
+
+
+async def _rest(rests: RestStore) -> None:
+    """What a failing vendor makes a channel read and write."""
+    for number in range(ROUNDS):
+        cooldown = Cooldown(rests)
+        await cooldown.refresh()
+        cooldown.failed(f"{number}", Failure(ErrorClass.OVERLOAD, cooldown.clock.now()))
+        await cooldown.close()
+
+
+async def _converse(host: ChannelHost) -> None:
     writer = asyncio.create_task(host.write_marks())
     await host.recover()
     for number in range(ROUNDS):
@@ -149,7 +170,6 @@ async def _set(connection: AsyncConnection) -> str:
         connection, kind="rehearsal", slug="rehearsal", name="", config={}, base_ids=[BASE]
     )
     await inbox.save_preview(connection, 0, "1")
-    await cooldowns.all_cooldowns(connection)
     row = {"provider_id": "1", "model": "1", "outcome": "ok", "total_ms": 1.0, "channel_id": channel_id}
     await usage.add_usage(connection, [row])
     return channel_id

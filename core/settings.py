@@ -30,7 +30,9 @@ class Settings(BaseSettings):
         "", alias="DATABASE_URL", description="PostgreSQL address; empty: SQLite in BOTYARD_HOME."
     )
     redis_url: str = Field(
-        "", alias="REDIS_URL", description="Redis for several machines; not used by this version yet."
+        "",
+        alias="REDIS_URL",
+        description="Redis in which several machines share what rests; empty: a file in BOTYARD_HOME.",
     )
     media_url: str = Field(
         "", alias="MEDIA_URL", description="S3 address for media; not used by this version yet."

@@ -3,7 +3,6 @@
 from db import (
     channels,
     conversations,
-    cooldowns,
     gateway_keys,
     inbox,
     knowledge,
@@ -20,6 +19,6 @@ from db import (
 from db.base import Row
 
 METADATA = Row.metadata
-__all__ = ["METADATA", "channels", "conversations", "cooldowns", "gateway_keys", "inbox", "knowledge",
+__all__ = ["METADATA", "channels", "conversations", "gateway_keys", "inbox", "knowledge",
            "limits", "operators", "outbox", "providers", "routes", "settings",
            "uploads", "usage", "usage_days"]  # fmt: skip

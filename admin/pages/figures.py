@@ -9,7 +9,7 @@ from fastapi import Request
 
 from admin.services import Services
 from db.base import now
-from db.cooldowns import all_cooldowns
+from db.cooldowns import Rest
 from db.dashboard import chats_by_channel, messages_by_minute
 from db.providers import all_providers
 from db.usage import recent_usage
@@ -96,12 +96,12 @@ def midnight(request: Request) -> float:
 async def figures_of(services: Services, day: float) -> Figures:
     """The figures of now; `day` is when the reader's day began."""
     at = now()
+    cooldowns = await services.router.cooldown.all()
     async with services.database.reading() as conn:
         minutes = await messages_by_minute(conn, min(day, at - 2 * HOUR))
         chats = await chats_by_channel(conn, at - HOUR)
         usage = await recent_usage(conn, at - 2 * HOUR, MOST_USAGE)
         providers = await all_providers(conn)
-        cooldowns = await all_cooldowns(conn)
     this = int(at // 60)
     hour = [minutes.get(this - MINUTES + 1 + step, 0) for step in range(MINUTES)]
     tokens = [0] * MINUTES
@@ -126,9 +126,11 @@ def _first_tokens(usage: list[Any]) -> list[float]:
     return [row.first_token_ms for row in usage if row.outcome == "ok" and row.first_token_ms is not None]
 
 
-def _health(provider: Any, usage: list[Any], cooldowns: list[Any], at: float) -> Health:
+def _health(provider: Any, usage: list[Any], cooldowns: dict[str, Rest], at: float) -> Health:
     mine = [row for row in usage if row.provider_id == provider.id and row.outcome != "cancelled"]
-    resting = [row.until for row in cooldowns if is_about(row.scope, provider.id) and row.until > at]
+    resting = [
+        rest.until for scope, rest in cooldowns.items() if is_about(scope, provider.id) and rest.until > at
+    ]
     return Health(
         id=provider.id,
         name=provider.name or provider.id,

@@ -17,7 +17,6 @@ from core.configuration.route_configs import NewRoute, RouteInput
 from core.configuration.values import provider_of
 from db.base import now
 from db.channels import all_channels
-from db.cooldowns import all_cooldowns
 from providers.catalog import vendors
 
 router = APIRouter()
@@ -34,12 +33,12 @@ class Rest:
 
 async def resting(request: Request) -> dict[str, Rest]:
     """The longest rest of each candidate that any route names."""
-    async with services_of(request).database.reading() as conn:
-        rows = [row for row in await all_cooldowns(conn) if row.until > now()]
+    rests_now = await services_of(request).router.cooldown.all()
+    rows = [(scope, row) for scope, row in rests_now.items() if row.until > now()]
     found: dict[str, Rest] = {}
     for route in await configuration_of(request).routes.all():
         for candidate in route.candidates:
-            mine = [row for row in rows if rests(row.scope, candidate)]
+            mine = [row for scope, row in rows if rests(scope, candidate)]
             if mine:
                 longest = max(mine, key=lambda row: float(row.until))
                 found[candidate] = Rest(longest.error_class, longest.until)

@@ -273,6 +273,7 @@ class Supervisor:
         start = {
             "database_url": settings.database_url,
             "home": str(settings.home.resolve()),
+            "redis_url": settings.redis_url,
             "public_url": settings.url,
             "log_level": "INFO",
         }

@@ -71,6 +71,7 @@ def web_environment(settings: Settings) -> dict[str, str]:
         BOTYARD_ADMIN_TOKEN=settings.admin_token.get_secret_value(),
         BOTYARD_SECRET_KEY="",  # set, so that a value in .env does not come through
         DATABASE_URL=settings.database,
+        REDIS_URL=settings.redis_url,
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from core.routing.eligibility import estimate
 from providers.errors import ErrorClass
 from providers.types import ChatRequest
 
@@ -18,7 +19,7 @@ class Attempt:
     Tokens are what the vendor counted; where it did not, they are guessed (`estimated`) if the model
     may have worked, else None. `error` is the vendor's text, redacted, for operators; `cooled` names the
     scope that rests because of it. `cost` is in USD, None when nobody knows it; `free` is a model that
-    costs nothing.
+    costs nothing. `key_number` tells one of several keys apart (0: it needed none).
     """
 
     provider_id: str
@@ -34,17 +35,19 @@ class Attempt:
     cached_tokens: int | None = None
     cost: float | None = None
     free: bool = False
+    key_number: int = 0
 
-    def guess(self, request: ChatRequest, received: int) -> None:
-        """Fill in token counts that the vendor did not give; `received` is in characters."""
-        if self.outcome not in _WORKED:
-            return
-        if self.input_tokens is None:
-            self.input_tokens = sum(len(turn.text) for turn in request.turns) // 4
-            self.estimated = True
-        if self.output_tokens is None:
-            self.output_tokens = received // 4
-            self.estimated = True
+    def settle(self, request: ChatRequest, received: int) -> None:
+        """Fill in what the vendor did not count, and the cost; `received` is in characters."""
+        if self.outcome in _WORKED:
+            if self.input_tokens is None:
+                self.input_tokens = estimate(request)
+                self.estimated = True
+            if self.output_tokens is None:
+                self.output_tokens = received // 4
+                self.estimated = True
+        if self.free:
+            self.cost = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from core.routing.spec import RouteSpec
 from db import providers, routes, settings
 from db.database import Database
@@ -46,29 +48,37 @@ class Book:
 
 class RouteBook:
     """Reads the book again when the configuration's version has changed. `keys_of` opens the keys of a
-    provider; what it cannot say now is asked again at the next look."""
+    provider; while it cannot (`away`), or the database cannot be read, the last book goes on."""
 
-    def __init__(self, database: Database, keys_of: KeysOf) -> None:
+    def __init__(self, database: Database, keys_of: KeysOf, away: type[Exception] = OSError) -> None:
         self._database = database
         self._keys_of = keys_of
+        self._away = away
         self._book = Book()
         self._looked_at = float("-inf")
         self._reading = asyncio.Lock()
 
     async def current(self) -> Book:
-        """The book as it is now, at most FRESH_FOR old. Raises what the database or `keys_of` raises."""
+        """The book as it is now, at most FRESH_FOR old. Raises what the first reading of it raised."""
         async with self._reading:
-            if time.monotonic() - self._looked_at < FRESH_FOR:
-                return self._book
-            async with self._database.reading() as conn:
-                version = int(await settings.get_setting(conn, settings.CONFIG_VERSION, 0))
-                if version != self._book.version:
-                    rows = [row for row in await providers.all_providers(conn) if row.enabled]
-                    route_rows = await routes.all_of(conn, routes.Route)
-            if version != self._book.version:
-                self._book = _book(version, [await self._config(row) for row in rows], route_rows)
-            self._looked_at = time.monotonic()
+            if time.monotonic() - self._looked_at >= FRESH_FOR:
+                try:
+                    await self._read()
+                except (self._away, SQLAlchemyError) as error:
+                    if self._book.version < 0:
+                        raise
+                    logger.warning("the configuration cannot be read just now: %s", error)
+                self._looked_at = time.monotonic()
             return self._book
+
+    async def _read(self) -> None:
+        async with self._database.reading() as conn:
+            version = int(await settings.get_setting(conn, settings.CONFIG_VERSION, 0))
+            if version == self._book.version:
+                return
+            rows = [row for row in await providers.all_providers(conn) if row.enabled]
+            route_rows = await routes.all_of(conn, routes.Route)
+        self._book = _book(version, [await self._config(row) for row in rows], route_rows)
 
     async def _config(self, row: Any) -> ProviderConfig:
         keys = tuple(await self._keys_of(row.id))

@@ -1,14 +1,15 @@
-"""One attempt at one model: its deltas, timed, counted and held back until the first visible text."""
+"""One attempt at one model: its deltas, timed, counted and held back until the first visible one."""
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from typing import cast
 
 from core.routing.attempts import CANCELLED, OK, Attempt
+from core.routing.continuation import Seam
 from providers.errors import ErrorClass, ProviderError
-from providers.types import ChatModel, ChatRequest, Delta, Finish, Restart, Text, Thinking, Tokens
+from providers.types import CallPart, ChatModel, ChatRequest, Delta, Finish, Restart, Text, Thinking, Tokens
 
 LONGEST_HELD = 64 * 1024
 LATE = 30.0  # seconds before the deadline in which every delta is timed; longer than an adapter's gap
@@ -18,90 +19,134 @@ logger = logging.getLogger(__name__)
 
 
 class Call:
-    """Runs a model's stream. Nothing leaves it before the first visible text (the commit), which comes
-    after a Restart when an earlier attempt had committed. It ends with Finish or raises ProviderError."""
+    """Reads a model's stream. Nothing leaves it before the first visible delta (the commit), which comes
+    after a Restart when it `replaces` what was shown, and is joined to it where there is a `seam`. It ends
+    with Finish or raises ProviderError; then, or when nobody listens any more, it must be closed."""
 
-    def __init__(self, attempt: Attempt, request: ChatRequest, limit: float, *, replaces: bool) -> None:
-        self._attempt = attempt
+    def __init__(
+        self,
+        attempt: Attempt,
+        request: ChatRequest,
+        limit: float,
+        *,
+        replaces: bool = False,
+        seam: Seam | None = None,
+    ) -> None:
+        self.attempt = attempt
+        self.committed = False
+        self.out_of_time = False
         self._request = request
         self._limit = limit
         self._loop = asyncio.get_running_loop()
+        self._began = self._loop.time()
         self._replaces = replaces
-        self._held: list[Delta] = []
+        self._seam = seam
+        self._ready: deque[Delta] = deque()
         self._held_size = 0
         self._received = 0
-        self.committed = False
-        self.out_of_time = False
+        self._stream: AsyncGenerator[Delta, None] | None = None
 
-    async def run(self, model: ChatModel) -> AsyncGenerator[Delta, None]:
-        """The attempt's deltas."""
-        attempt = self._attempt
-        began = self._loop.time()
+    def begin(self, model: ChatModel) -> None:
+        """Ask the model."""
+        self._stream = cast(AsyncGenerator[Delta, None], model.stream(self._request))
+
+    async def next(self) -> Delta:
+        """The next delta that may leave."""
+        ready = self._ready
         try:
-            stream = cast(AsyncGenerator[Delta, None], model.stream(self._request))
-            async with aclosing(stream):
-                while not attempt.outcome:
-                    delta = await self._next(stream)
-                    if attempt.first_token_ms is None and isinstance(delta, Text | Thinking):
-                        attempt.first_token_ms = round((self._loop.time() - began) * 1000, 1)
-                    for ready in self._take(delta):
-                        yield ready
+            while not (ready and self.committed):
+                delta = await self._read()
+                if type(delta) is Text and self.committed and self._seam is None:
+                    self._received += len(delta.text)
+                    return delta
+                self._take(delta)
+            return ready.popleft()
         except ProviderError as error:
-            attempt.outcome, attempt.error = str(error.error_class), error.message
+            self.attempt.outcome, self.attempt.error = str(error.error_class), error.message
             raise
         except _UNFORESEEN as error:
-            attempt.outcome, attempt.error = str(ErrorClass.TRANSIENT), type(error).__name__
+            attempt, name = self.attempt, type(error).__name__
+            attempt.outcome, attempt.error = str(ErrorClass.TRANSIENT), name
             logger.exception(
                 "%s:%s answered what its adapter cannot read", attempt.provider_id, attempt.model
             )
-            raise ProviderError(ErrorClass.TRANSIENT, type(error).__name__) from error
-        finally:
-            attempt.outcome = attempt.outcome or CANCELLED
-            attempt.total_ms = round((self._loop.time() - began) * 1000, 1)
-            attempt.guess(self._request, self._received)
+            raise ProviderError(ErrorClass.TRANSIENT, name) from error
 
-    async def _next(self, stream: AsyncGenerator[Delta, None]) -> Delta:
+    async def close(self) -> None:
+        """Close the upstream and count what came; an attempt without an outcome was cancelled."""
+        stream, self._stream = self._stream, None
+        attempt = self.attempt
+        try:
+            if stream is not None:
+                await stream.aclose()
+        finally:
+            if not attempt.total_ms:
+                attempt.outcome = attempt.outcome or CANCELLED
+                attempt.total_ms = round((self._loop.time() - self._began) * 1000, 1)
+                attempt.settle(self._request, self._received)
+
+    async def _read(self) -> Delta:
+        stream = self._stream
+        if stream is None:
+            raise ProviderError(ErrorClass.TRUNCATED, "the stream is closed")
         try:
             # A timer for each delta is dear, and an adapter ends a stream that stops moving by itself.
             if self.committed and self._limit - self._loop.time() > LATE:
-                return await anext(stream)
+                return await stream.__anext__()
             async with asyncio.timeout_at(self._limit):
-                return await anext(stream)
+                return await stream.__anext__()
         except StopAsyncIteration:
             raise ProviderError(ErrorClass.TRUNCATED, "the stream ended without a finish") from None
         except TimeoutError:
             self.out_of_time = True
             raise ProviderError(ErrorClass.TIMEOUT, "the message's deadline has come") from None
 
-    def _take(self, delta: Delta) -> list[Delta]:
-        """What may leave now."""
+    def _take(self, delta: Delta) -> None:
+        """Keep a delta for the reader, or for the moment when there is one."""
+        attempt = self.attempt
+        if attempt.first_token_ms is None and isinstance(delta, Text | Thinking | CallPart):
+            attempt.first_token_ms = round((self._loop.time() - self._began) * 1000, 1)
         match delta:
             case Text(text):
                 self._received += len(text)
-                if not self.committed and not text.isspace():
-                    return self._commit(delta)
+                self._show(text)
+                return
+            case CallPart():
+                self._received += len(delta.arguments)
+                self._commit()
             case Thinking(text):
                 self._received += len(text)
-            case Tokens(given, made):
-                self._attempt.input_tokens, self._attempt.output_tokens = given, made
+                if not self.committed:
+                    self._held_size += len(text)
+                    if self._held_size > LONGEST_HELD:
+                        return
+            case Tokens():
+                attempt.input_tokens, attempt.output_tokens = delta.input, delta.output
+                attempt.cached_tokens = delta.cached
             case Finish():
+                if self._seam is not None and (rest := self._seam.end()):
+                    self._ready.append(Text(rest))
+                    self._commit()
                 if not self.committed:
                     raise ProviderError(ErrorClass.EMPTY, "no visible text")
-                self._attempt.outcome = OK
-                self._attempt.guess(self._request, self._received)
-        if self.committed:
-            return [delta]
-        self._hold(delta)
-        return []
+                attempt.outcome = OK
+        self._ready.append(delta)
 
-    def _commit(self, delta: Delta) -> list[Delta]:
-        self.committed = True
-        first: list[Delta] = [Restart()] if self._replaces else []
-        return [*first, *self._held, delta]
-
-    def _hold(self, delta: Delta) -> None:
-        if isinstance(delta, Text | Thinking):
-            self._held_size += len(delta.text)
+    def _show(self, text: str) -> None:
+        if self._seam is not None:
+            text = self._seam.feed(text)
+            if not text:
+                return
+        if not self.committed and text.isspace():
+            self._held_size += len(text)
             if self._held_size > LONGEST_HELD:
                 return
-        self._held.append(delta)
+        else:
+            self._commit()
+        self._ready.append(Text(text))
+
+    def _commit(self) -> None:
+        if not self.committed:
+            self.committed = True
+            if self._replaces:
+                self._ready.appendleft(Restart())

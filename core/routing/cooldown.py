@@ -1,226 +1,228 @@
-"""Cooldown: which keys, models and servers rest after failures, shared by all processes through rows.
+"""Cooldown: which keys, models and servers rest after failures, as one process knows it.
 
-A process reads the rows at most once a second. It writes only after a failure, after a success that followed
-failures, and to lease the one trial after a rest: a healthy call costs no write. Times are wall-clock,
-so that rests outlive a restart.
+It looks at what other processes have learnt at most once a second. It writes only after a failure, after a
+success that followed failures, and to lease the one trial after a rest: a healthy call costs no write.
+What cannot be written now is written later; until then this process goes by what it knows itself.
 """
 
 import asyncio
-import hashlib
 import logging
 import random
-import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+import uuid
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Protocol
 
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from core.routing.resting import LONGEST_REST, Failure, Rest, after_failure
-from db import cooldowns
-from db.database import Database
-from providers.errors import ErrorClass
+from core.routing.clock import Clock
+from core.routing.resting import (
+    LONGEST_REST,
+    Failure,
+    Rest,
+    after_failure,
+    after_success,
+    given_back,
+    leased,
+)
+from core.routing.state import RestStore, Unusable
 
 CACHED_FOR = 1.0
 TRIAL_FOR = 30.0  # the lease of a trial; a stream that began in it may go on longer
+AGAIN = 0.5  # seconds between attempts to write what could not be written
+MOST_UNWRITTEN = 5000
+NEVER = float("-inf")
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Scopes:
-    """The names of everything that one attempt depends on."""
+class Decide(Protocol):
+    """A rest's next state, from its last; applying it twice must change nothing more."""
 
-    key: str
-    key_model: str
-    endpoint: str
-    endpoint_model: str
-    route: str
-
-    def __iter__(self) -> Any:
-        return iter((self.key, self.key_model, self.endpoint, self.endpoint_model, self.route))
-
-    def of(self, error_class: ErrorClass) -> str | None:
-        """What rests after an error of this class; None: nothing does."""
-        match error_class:
-            case ErrorClass.RATE_LIMIT:
-                return self.key_model
-            case ErrorClass.QUOTA | ErrorClass.CREDENTIAL:
-                return self.key
-            case ErrorClass.MODEL_GONE:
-                return self.endpoint_model
-            case ErrorClass.CONNECT | ErrorClass.OVERLOAD:
-                return self.endpoint
-            case ErrorClass.CONTEXT | ErrorClass.CONTENT | ErrorClass.CALLER:
-                return None
-            case _:
-                return self.route
-
-
-def scopes_of(provider_id: str, base_url: str, key: str, model: str) -> Scopes:
-    """Names that people can read; keys and addresses only as digests, so that a changed one starts anew."""
-    at, by, model = _digest(base_url), _digest(key), model[:180]
-    return Scopes(
-        key=f"key:{provider_id}:{by}",
-        key_model=f"key-model:{provider_id}:{by}:{model}",
-        endpoint=f"endpoint:{provider_id}:{at}",
-        endpoint_model=f"model:{provider_id}:{at}:{model}",
-        route=f"route:{provider_id}:{at}:{by}:{model}",
-    )
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:10]
+    def __call__(self, rest: Rest | None, /) -> Rest | None:
+        """The next state."""
+        ...
 
 
 class Cooldown:
-    """One process's view of the rests."""
+    """One process's view of the rests; without a store it knows only its own. Moments are on the clock's
+    steady time."""
 
     def __init__(
         self,
-        database: Database,
+        store: RestStore | None = None,
         *,
-        clock: Callable[[], float] = time.time,
+        clock: Clock | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self._database = database
-        self._clock = clock
-        self._jitter = jitter
+        self.clock = clock or Clock()
+        self.jitter = jitter
+        self._store = store
         self._rests: dict[str, Rest] = {}
-        self._read_at = float("-inf")
-        self._reading = asyncio.Lock()
-        self._turn = asyncio.Lock()
-        self._writing: set[asyncio.Task[None]] = set()
-
-    def now(self) -> float:
-        """The clock that rests are measured by."""
-        return self._clock()
+        self._read_at = NEVER
+        self._unwritten: list[tuple[str, Decide]] = []
+        self._writer: asyncio.Task[None] | None = None
+        self._told = False
 
     async def refresh(self) -> None:
-        """Read the rows, unless that was done within the last second."""
-        async with self._reading:
-            if abs(self._clock() - self._read_at) < CACHED_FOR:
-                return
-            await self.flush()  # else our own last failures would be missing
-            await self._guarded(self._read())
+        """Look at what others have learnt, unless that was done within the last second."""
+        moment = self.clock.now()
+        if self._store is None or 0 <= moment - self._read_at < CACHED_FOR:
+            return
+        self._read_at = moment
+        try:
+            found = await self._store.changes()
+        except Unusable as error:
+            return self._trouble(error)
+        if found is not None:
+            known = {scope: self.clock.known(rest) for scope, rest in found.items()}
+            self._rests = {scope: rest for scope, rest in known.items() if rest}
+            for scope, decide in self._unwritten:
+                self._decided(scope, decide(self._rests.get(scope)))
 
-    def free_at(self, scopes: Iterable[str]) -> float:
-        """When all scopes have rested enough (0: now); a scope in trial by another counts as resting."""
-        now, latest = self._clock(), 0.0
-        for rest in self._known(scopes):
-            until = max(rest.until, rest.trial_until)
-            if now < until < now + LONGEST_REST:  # else the clock was set back
-                latest = max(latest, until)
-        return latest
+    def left(self, scopes: Iterable[str]) -> float:
+        """Seconds that the scopes still rest, 0: none does. One that somebody tries counts as resting."""
+        now, longest = self.clock.now(), 0.0
+        for name in scopes:
+            rest = self._rests.get(name) if self._rests else None
+            if rest is not None:
+                left = max(rest.until, rest.trial_until) - now
+                if longest < left < LONGEST_REST:
+                    longest = left
+        return longest
+
+    def on_trial(self, scopes: Iterable[str]) -> bool:
+        """Whether somebody tries one of the scopes now."""
+        now = self.clock.now()
+        return any(rest.trial_until > now for rest in self.known(scopes).values())
 
     def failed_at(self, scopes: Iterable[str]) -> float:
-        """When one of the scopes failed last; 0: none did."""
-        return max((rest.updated_at for rest in self._known(scopes)), default=0.0)
+        """When one of the scopes failed last, NEVER if none did."""
+        return max((rest.updated_at for rest in self.known(scopes).values()), default=NEVER)
 
-    async def lease(self, scopes: Iterable[str]) -> list[str] | None:
-        """The right to try scopes that have just rested: their names, [] when none did, None when
-        another process is trying."""
-        rested = [name for name in scopes if (rest := self._rests.get(name)) and rest.until]
+    def known(self, scopes: Iterable[str]) -> dict[str, Rest]:
+        """What is known of those scopes that failed."""
+        return {name: self._rests[name] for name in scopes if name in self._rests}
+
+    async def all(self) -> dict[str, Rest]:
+        """All rests as they are now, in wall-clock time: for operators."""
+        await self.refresh()
+        stored = {scope: self.clock.stored(rest) for scope, rest in self._rests.items()}
+        return {scope: rest for scope, rest in stored.items() if rest}
+
+    def rested(self, scopes: Iterable[str]) -> dict[str, Rest]:
+        """Those scopes whose rest is over and which nobody has tried since."""
+        return {name: rest for name, rest in self.known(scopes).items() if rest.until}
+
+    async def lease(self, scopes: Iterable[str]) -> "Leases | None":
+        """The right to try scopes that have just rested; None when somebody else is trying one."""
+        rested = self.rested(scopes)
         if not rested:
-            return []
+            return NO_LEASES
+        by = uuid.uuid4().hex[:12]
         taken: list[str] = []
-        await self._guarded(self._lease(rested, taken))
-        if len(taken) == len(rested):
-            for name in taken:
-                self._rests[name] = replace(self._rests[name], trial_until=self._clock() + TRIAL_FOR)
-            return taken
-        self.release(taken)
-        self._read_at = float("-inf")
-        return None
+        for name in rested:
+            rest = await self._now(name, partial(_leased, by=by, clock=self.clock))
+            if rest is not None and rest.trial_by != by:
+                self.release((by, tuple(taken)))
+                return None
+            taken.append(name)
+        return by, tuple(taken)
 
     def failed(self, scope: str, failure: Failure) -> float:
-        """Learn from a failure, at once here and soon in the rows. Returns when the scope is free again."""
-        rest = after_failure(self._rests.get(scope), failure, self._clock())
+        """Learn from a failure, at once here and soon in the store. Returns the seconds of rest."""
+        rest = after_failure(self._rests.get(scope), failure, self.clock.now())
         if rest is None:
             return 0.0
-        self._rests[scope] = rest
-        self._write(self._fail(scope, failure))
-        return rest.until
+        self._later(scope, partial(_failed, failure=failure, at=self.clock.now()))
+        return max(rest.until - self.clock.now(), 0.0)
 
     def succeeded(self, scopes: Iterable[str], began: float) -> None:
         """Forget the failures of what has just worked, but not those that came after it began."""
-        healed = [name for name in scopes if (rest := self._rests.get(name)) and rest.updated_at <= began]
-        for name in healed:
-            del self._rests[name]
-        if healed:
-            self._write(self._succeed(healed, began))
+        if self._rests:
+            for name, rest in self.known(scopes).items():
+                if rest.updated_at <= began:
+                    self._later(name, partial(after_success, began=began))
 
-    def release(self, scopes: Iterable[str]) -> None:
+    def release(self, leases: "Leases") -> None:
         """Give leases back that came to no verdict."""
-        names = list(scopes)
+        by, names = leases
         for name in names:
-            if name in self._rests:
-                self._rests[name] = replace(self._rests[name], trial_until=0.0)
-        if names:
-            self._write(self._release(names))
-
-    def jitter(self) -> float:
-        """A random part of 1."""
-        return self._jitter()
+            self._later(name, partial(given_back, by=by))
 
     async def flush(self) -> None:
-        """Wait until everything learnt is in the rows."""
-        while self._writing:
-            await asyncio.wait(set(self._writing))
+        """Wait until everything learnt is in the store, if that can be used."""
+        if self._writer is not None and not self._told:
+            await asyncio.wait({self._writer}, timeout=1.0)
 
-    def _known(self, scopes: Iterable[str]) -> Iterable[Rest]:
-        return [self._rests[name] for name in scopes if name in self._rests]
+    async def close(self) -> None:
+        """Write what is left and close the store."""
+        await self.flush()
+        if self._writer is not None:
+            self._writer.cancel()
+            await asyncio.wait({self._writer})
+        if self._store is not None:
+            await self._store.close()
 
-    def _write(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(self._in_turn(work))
-        self._writing.add(task)
-        task.add_done_callback(self._writing.discard)
+    async def _now(self, scope: str, decide: Decide) -> Rest | None:
+        """Decide in the store, or here when it cannot be used."""
+        if self._store is not None and not self._told:
+            try:
+                stored = await self._store.update(scope, partial(_on_wall, decide=decide, clock=self.clock))
+            except Unusable as error:
+                self._trouble(error)
+            else:
+                self._decided(scope, self.clock.known(stored))
+                return self._rests.get(scope)
+        self._later(scope, decide)
+        return self._rests.get(scope)
 
-    async def _in_turn(self, work: Awaitable[None]) -> None:
-        async with self._turn:
-            await self._guarded(work)
+    def _later(self, scope: str, decide: Decide) -> None:
+        self._decided(scope, decide(self._rests.get(scope)))
+        if self._store is None:
+            return
+        del self._unwritten[: len(self._unwritten) - MOST_UNWRITTEN]
+        self._unwritten.append((scope, decide))
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write(self._store))
 
-    async def _guarded(self, work: Awaitable[None]) -> None:
-        """Answering goes on without the rows: what this process knows by itself must do then."""
-        try:
-            await work
-        except (SQLAlchemyError, OSError):
-            logger.exception("cooldown rows cannot be used")
+    def _decided(self, scope: str, rest: Rest | None) -> None:
+        if rest is None:
+            self._rests.pop(scope, None)
+        else:
+            self._rests[scope] = rest
 
-    async def _read(self) -> None:
-        self._read_at = self._clock()
-        async with self._database.reading() as conn:
-            rows = await cooldowns.all_cooldowns(conn)
-        self._rests = {row.scope: _rest(row) for row in rows}
+    async def _write(self, store: RestStore) -> None:
+        """Write until nothing is left; a store that is away is tried again and again."""
+        while self._unwritten:
+            scope, decide = self._unwritten[0]
+            try:
+                await store.update(scope, partial(_on_wall, decide=decide, clock=self.clock))
+            except Unusable as error:
+                self._trouble(error)
+                await asyncio.sleep(AGAIN)
+                continue
+            if self._unwritten and self._unwritten[0][1] is decide:
+                del self._unwritten[0]
+            self._told = False
 
-    async def _lease(self, scopes: list[str], taken: list[str]) -> None:
-        async with self._database.transaction() as conn:
-            for scope in scopes:
-                if not await cooldowns.take_trial(conn, scope, self._clock(), TRIAL_FOR):
-                    break
-                taken.append(scope)
-
-    async def _fail(self, scope: str, failure: Failure) -> None:
-        async with self._database.transaction() as conn:
-            rest = after_failure(await self._stored(conn, scope), failure, self._clock())
-            if rest is not None:
-                self._rests[scope] = rest
-                await cooldowns.save_cooldown(conn, scope, **asdict(rest))
-
-    async def _stored(self, conn: AsyncConnection, scope: str) -> Rest | None:
-        row = await cooldowns.get_cooldown(conn, scope)
-        return None if row is None else _rest(row)
-
-    async def _succeed(self, scopes: list[str], began: float) -> None:
-        async with self._database.transaction() as conn:
-            for scope in scopes:
-                await cooldowns.drop_cooldown(conn, scope, before=began)
-
-    async def _release(self, scopes: list[str]) -> None:
-        async with self._database.transaction() as conn:
-            for scope in scopes:
-                await cooldowns.end_trial(conn, scope)
+    def _trouble(self, error: Unusable) -> None:
+        if not self._told:
+            logger.warning("cooldowns are this process's own for now: %s", error)
+        self._told = True
 
 
-def _rest(row: Any) -> Rest:
-    return Rest(row.error_class, row.failures, row.until, row.trial_until, row.updated_at)
+Leases = tuple[str, tuple[str, ...]]
+NO_LEASES: Leases = ("", ())
+
+
+def _on_wall(rest: Rest | None, *, decide: Decide, clock: Clock) -> Rest | None:
+    """A decision about a stored rest; what it leaves as it is stays so to the last digit."""
+    known = clock.known(rest)
+    decided = decide(known)
+    return rest if decided == known else clock.stored(decided)
+
+
+def _failed(rest: Rest | None, /, *, failure: Failure, at: float) -> Rest | None:
+    return after_failure(rest, failure, at)
+
+
+def _leased(rest: Rest | None, /, *, by: str, clock: Clock) -> Rest | None:
+    return leased(rest, by, clock.now(), TRIAL_FOR)

@@ -2,8 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from core.routing.candidates import AUTO, Candidate
@@ -23,26 +21,50 @@ class _Open:
     listed: tuple[float, list[str]] = field(default_factory=lambda: (float("-inf"), []))
 
 
+@dataclass(slots=True)
+class Lent:
+    """A candidate's model and its name, while an answer takes."""
+
+    name: str
+    model: ChatModel
+    entry: _Open
+
+
 class ProviderPool:
-    """Providers by id. A replaced one is closed when its last answer has ended."""
+    """Providers by id, one for each patience that routes have with them. A replaced one is closed when its
+    last answer has ended."""
 
     def __init__(self) -> None:
-        self._open: dict[str, _Open] = {}
+        self._open: dict[tuple[str, object], _Open] = {}
 
-    @asynccontextmanager
-    async def model(self, candidate: Candidate) -> AsyncIterator[tuple[str, ChatModel]]:
-        """A candidate's model and its name, while the answer takes. Raises ProviderError."""
+    async def lend(self, candidate: Candidate) -> Lent:
+        """A candidate's model, to be given back. Raises ProviderError."""
         entry = await self._entry(candidate.config)
         entry.users += 1
+        lent = False
         try:
             name = candidate.model
             if name == AUTO:
                 name = await self._first_listed(entry, candidate.key)
-            yield name, entry.provider.model(name, candidate.key)
+            model = entry.provider.model(name, candidate.key)
+            lent = True
+            return Lent(name, model, entry)
         finally:
-            entry.users -= 1
-            if entry.retired and not entry.users:
-                await entry.provider.close()
+            if not lent:
+                await self._leave(entry)
+
+    async def give_back(self, lent: Lent) -> None:
+        """An answer has ended."""
+        await self._leave(lent.entry)
+
+    async def list_models(self, candidate: Candidate) -> list[str]:
+        """What a candidate's server lists with its key: free of charge. Raises ProviderError."""
+        entry = await self._entry(candidate.config)
+        entry.users += 1
+        try:
+            return await entry.provider.models(candidate.key)
+        finally:
+            await self._leave(entry)
 
     async def close(self) -> None:
         """Close all providers."""
@@ -50,9 +72,15 @@ class ProviderPool:
         for entry in entries:
             await entry.provider.close()
 
+    async def _leave(self, entry: _Open) -> None:
+        entry.users -= 1
+        if entry.retired and not entry.users:
+            await entry.provider.close()
+
     async def _entry(self, config: ProviderConfig) -> _Open:
         config = replace(config, keys=())  # keys come with each model
-        entry = self._open.get(config.id)
+        place = (config.id, config.options.get("first_token"))
+        entry = self._open.get(place)
         if entry is not None and entry.config == config:
             return entry
         try:
@@ -62,7 +90,7 @@ class ProviderPool:
             fresh = _Open(config, open_provider(config))
         except ValueError as error:
             raise ProviderError(ErrorClass.CALLER, str(error)) from error
-        self._open[config.id] = fresh
+        self._open[place] = fresh
         if entry is not None:
             entry.retired = True
             if not entry.users:

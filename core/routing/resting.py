@@ -1,8 +1,11 @@
-"""How long what rests after which failure: a pure decision, see docs on routing."""
+"""How long what rests after which failure, and who may try it then: pure decisions, see docs/routing.md."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from db.cooldowns import Rest
 from providers.errors import ErrorClass
+
+__all__ = ["Failure", "Rest", "after_failure", "after_success", "given_back", "leased"]
 
 LONGEST_ASKED = 3600.0  # a vendor's own word counts up to an hour
 FORGET_AFTER = 3600.0  # failures longer ago than that (after the rest ended) begin a new count
@@ -37,26 +40,16 @@ _WORD_COUNTS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Rest:
-    """What is known of a scope that failed. Times are UTC epoch seconds; `until` 0 means that it failed
-    but does not rest, `trial_until` is the lease of the one request that tries it after its rest."""
-
-    error_class: str
-    failures: int
-    until: float
-    trial_until: float
-    updated_at: float
-
-
-@dataclass(frozen=True, slots=True)
 class Failure:
-    """One failed attempt; `sole` when nothing else could answer, `jitter` is a random part of 1."""
+    """One failed attempt; `sole` when nothing else could answer, `jitter` is a random part of 1, `fixed`
+    are the seconds that an operator set for all failures of a vendor."""
 
     error_class: ErrorClass
     began: float
     retry_after: float | None = None
     sole: bool = False
     jitter: float = 0.0
+    fixed: float | None = None
 
 
 def after_failure(rest: Rest | None, failure: Failure, now: float) -> Rest | None:
@@ -72,10 +65,29 @@ def after_failure(rest: Rest | None, failure: Failure, now: float) -> Rest | Non
     until = now + _seconds(duration, failure, failures) * (1 + 0.1 * failure.jitter)
     if failures == 1 and failure.sole or until <= now:
         until = 0.0
-    return Rest(failure.error_class, failures, until, 0.0, now)
+    return Rest(str(failure.error_class), failures, until, now)
+
+
+def after_success(rest: Rest | None, began: float) -> Rest | None:
+    """What is left of a rest when an attempt that began then worked: failures after it still count."""
+    return rest if rest is not None and rest.updated_at > began else None
+
+
+def leased(rest: Rest | None, by: str, now: float, seconds: float) -> Rest | None:
+    """The rest with its one trial given to `by`, if it is over and nobody else has it."""
+    if rest is None or rest.until > now or rest.trial_until > now:
+        return rest
+    return replace(rest, trial_by=by, trial_until=now + seconds)
+
+
+def given_back(rest: Rest | None, by: str) -> Rest | None:
+    """The rest without the trial of `by`."""
+    return replace(rest, trial_by="", trial_until=0.0) if rest is not None and rest.trial_by == by else rest
 
 
 def _seconds(duration: Duration, failure: Failure, failures: int) -> float:
+    if failure.fixed is not None:
+        return failure.fixed
     if failure.retry_after is not None and failure.error_class in _WORD_COUNTS:
         return min(failure.retry_after, LONGEST_ASKED)
     if failures < duration.after:

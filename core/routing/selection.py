@@ -4,11 +4,13 @@ import asyncio
 from dataclasses import dataclass
 
 from core.routing.candidates import Candidate, Plan
-from core.routing.cooldown import Cooldown
+from core.routing.cooldown import NO_LEASES, Cooldown, Leases
+from core.routing.probes import Prober
 from core.routing.resting import Failure
 from providers.errors import ErrorClass, ProviderError
 
-LOOK_EVERY = 1.0  # seconds between looks at the rows while everything rests
+LOOK_EVERY = 1.0  # seconds between looks at the rests while everything rests
+TRIAL_LOOK_EVERY = 0.1  # the same while somebody tries one
 RETRY_WITHIN = 1.0  # full jitter of the one retry
 _RETRYABLE = frozenset(
     {
@@ -23,17 +25,20 @@ class Choice:
     """A candidate to try now, and the trials leased for it; `began` is on the cooldown's clock."""
 
     candidate: Candidate
-    leases: tuple[str, ...]
+    leases: Leases
     began: float
 
 
 class Selection:
     """The order of one answer's attempts: whatever is eligible, in the route's order, without waiting;
     then the soonest of one retry and of each rest's end; and when all rest for too long, the one whose
-    failure is longest ago. Attempts begin before `until`, waits end before `patience` (the loop's clock)."""
+    failure is longest ago. Attempts begin before `until`, waits end before `patience` (the loop's clock).
+    `resting` names what was passed over because it rests."""
 
-    def __init__(self, cooldown: Cooldown, plan: Plan, until: float, patience: float) -> None:
+    def __init__(self, cooldown: Cooldown, prober: Prober, plan: Plan, until: float, patience: float) -> None:
+        self.resting: dict[str, None] = {}
         self._cooldown = cooldown
+        self._prober = prober
         self._plan = plan
         self._until = until
         self._patience = min(patience, until)
@@ -43,6 +48,7 @@ class Selection:
         self._awaited: set[int] = set()
         self._avoided: set[str] = set()
         self._hopeless: set[str] = set()
+        self._barred: set[int] = set()
         self._retry: tuple[float, Candidate] | None = None
         self._retried = False
 
@@ -51,7 +57,16 @@ class Selection:
         if not self._plan.candidates or self._loop.time() >= self._until:
             return None
         await self._cooldown.refresh()
-        return await self._eligible() or await self._soonest() or self._last_resort()
+        choice = await self._eligible() or await self._soonest() or self._last_resort()
+        if choice is not None:
+            self.resting.pop(choice.candidate.name, None)
+        return choice
+
+    def bar(self, candidates: set[int]) -> None:
+        """Ask these no more; by their place in the plan."""
+        self._barred |= candidates
+        if self._retry and self._plan.candidates.index(self._retry[1]) in candidates:
+            self._retry = None
 
     def failed(self, choice: Choice, error: ProviderError) -> str:
         """Learn from a failed attempt; returns the scope that rests now, or ""."""
@@ -65,16 +80,28 @@ class Selection:
             self._retry = (self._loop.time() + pause, choice.candidate)
         else:
             self._hopeless.add(scope or scopes.endpoint_model)
-        self._cooldown.release(lease for lease in choice.leases if lease != scope)
+        by, leases = choice.leases
+        self._cooldown.release((by, tuple(lease for lease in leases if lease != scope)))
         if scope is None:
             return ""
-        sole = all(scope in one.scopes for one in self._plan.candidates)
-        jitter = self._cooldown.jitter()
-        failure = Failure(error.error_class, choice.began, error.retry_after, sole, jitter)
+        failure = Failure(
+            error.error_class,
+            choice.began,
+            error.retry_after,
+            sole=all(scope in one.scopes for one in self._plan.candidates),
+            jitter=self._cooldown.jitter(),
+            fixed=choice.candidate.config.options.get("cooldown"),
+        )
         if not self._cooldown.failed(scope, failure):
             return ""
         self._rested |= {index for index, one in enumerate(self._plan.candidates) if scope in one.scopes}
         return scope
+
+    def proved(self, choice: Choice) -> None:
+        """It speaks: all is well but, perhaps, the rest of the answer."""
+        if choice.leases[1]:
+            scopes = choice.candidate.scopes
+            self._cooldown.succeeded([one for one in scopes if one != scopes.route], choice.began)
 
     def succeeded(self, choice: Choice) -> None:
         """Learn that it works."""
@@ -86,42 +113,70 @@ class Selection:
 
     def free_at(self) -> float | None:
         """When the first candidate may answer again (UTC epoch seconds); None when nobody said."""
-        times = [self._cooldown.free_at(one.scopes) for one in self._plan.candidates]
+        lefts = [self._cooldown.left(one.scopes) for one in self._plan.candidates]
         if self._retry and self._retry[0] >= self._patience:  # a vendor's own word, too late for this answer
-            times.append(self._cooldown.now() + self._retry[0] - self._loop.time())
-        return min((time for time in times if time), default=None)
+            lefts.append(self._retry[0] - self._loop.time())
+        soonest = min((left for left in lefts if left > 0), default=None)
+        return None if soonest is None else self._cooldown.clock.wall() + soonest
 
     async def _eligible(self) -> Choice | None:
         for index, candidate in enumerate(self._plan.candidates):
-            if index in self._tried or self._avoids(candidate, self._avoided):
+            if not self._fresh(index, candidate):
                 continue
-            if self._cooldown.free_at(candidate.scopes):
-                continue
-            choice = await self._leased(candidate)
-            if choice is not None:
-                self._tried.add(index)
-                return choice
+            if not self._cooldown.left(candidate.scopes) and not await self._probed(index, candidate):
+                choice = await self._leased(candidate)
+                if choice is not None:
+                    self._tried.add(index)
+                    return choice
+            self.resting[candidate.name] = None
         return None
+
+    async def _probed(self, index: int, candidate: Candidate) -> bool:
+        """Whether a candidate that rested is tried in the background, because another can answer."""
+        rested = self._cooldown.rested(candidate.scopes)
+        if not rested or not self._prober.can_prove(candidate, rested) or not self._healthy_beside(index):
+            return False
+        leases = await self._cooldown.lease(candidate.scopes)
+        if leases is not None:
+            self._prober.start(candidate, leases, rested)
+        return True
+
+    def _healthy_beside(self, index: int) -> bool:
+        return any(
+            other != index
+            and self._fresh(other, one)
+            and not self._cooldown.left(one.scopes)
+            and not self._cooldown.rested(one.scopes)
+            for other, one in enumerate(self._plan.candidates)
+        )
+
+    def _fresh(self, index: int, candidate: Candidate) -> bool:
+        tried = index in self._tried or index in self._barred
+        return not tried and not self._avoids(candidate, self._avoided)
 
     async def _soonest(self) -> Choice | None:
         """Wait for the retry or the end of a rest, whichever comes first."""
         while True:
             waits = [
-                (max(self._cooldown.free_at(one.scopes) - self._cooldown.now(), 0.0), index)
+                (self._cooldown.left(one.scopes), index)
                 for index, one in enumerate(self._plan.candidates)
                 if self._may_wait_for(index, one)
             ]
             pause, index = min(waits, default=(float("inf"), -1))
             if self._retry and not self._retried and self._retry[0] - self._loop.time() <= pause:
                 return await self._again(*self._retry)
+            if any(self._cooldown.on_trial(self._plan.candidates[one].scopes) for _, one in waits):
+                pause = min(pause, TRIAL_LOOK_EVERY)
             if self._loop.time() + pause >= self._patience:
                 return None
-            choice = None if pause else await self._leased(self._plan.candidates[index])
+            choice = None
+            if index >= 0 and not self._cooldown.left(self._plan.candidates[index].scopes):
+                choice = await self._leased(self._plan.candidates[index])
             if choice is not None:
                 self._tried.add(index)
                 self._awaited.add(index)
                 return choice
-            await asyncio.sleep(min(pause or LOOK_EVERY / 4, LOOK_EVERY))
+            await asyncio.sleep(min(pause or TRIAL_LOOK_EVERY, LOOK_EVERY))
             await self._cooldown.refresh()
 
     async def _again(self, at: float, candidate: Candidate) -> Choice | None:
@@ -129,25 +184,26 @@ class Selection:
         if at >= self._patience:
             return await self._soonest()
         await asyncio.sleep(max(at - self._loop.time(), 0.0))
-        return Choice(candidate, (), self._cooldown.now())
+        return Choice(candidate, NO_LEASES, self._cooldown.clock.now())
 
     def _last_resort(self) -> Choice | None:
-        if self._tried:
-            return None
         candidates = self._plan.candidates
-        index = min(range(len(candidates)), key=lambda one: self._cooldown.failed_at(candidates[one].scopes))
+        places = [index for index in range(len(candidates)) if index not in self._barred]
+        if self._tried or not places:
+            return None
+        index = min(places, key=lambda one: self._cooldown.failed_at(candidates[one].scopes))
         self._tried.add(index)
         self._retried = True
-        return Choice(candidates[index], (), self._cooldown.now())
+        return Choice(candidates[index], NO_LEASES, self._cooldown.clock.now())
 
     async def _leased(self, candidate: Candidate) -> Choice | None:
-        began = self._cooldown.now()
+        began = self._cooldown.clock.now()
         leases = await self._cooldown.lease(candidate.scopes)
-        return None if leases is None else Choice(candidate, tuple(leases), began)
+        return None if leases is None else Choice(candidate, leases, began)
 
     def _may_wait_for(self, index: int, candidate: Candidate) -> bool:
         """Each rest is awaited once, and only when its end can change anything."""
-        if index in self._awaited or self._avoids(candidate, self._hopeless):
+        if index in self._awaited or index in self._barred or self._avoids(candidate, self._hopeless):
             return False
         if index in self._tried or self._avoids(candidate, self._avoided):
             return index in self._rested

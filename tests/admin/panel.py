@@ -99,8 +99,9 @@ class Orchestrator:
 class Panel:
     """A panel and a browser's worth of HTTP client."""
 
-    def __init__(self, url: str, database: Database, orchestrator: Orchestrator) -> None:
+    def __init__(self, url: str, database: Database, orchestrator: Orchestrator, home: Path) -> None:
         self.url = url
+        self.home = home
         self.database = database
         self.orchestrator = orchestrator
         self.client = self.new_client()
@@ -150,7 +151,7 @@ async def running_panel(folder: Path, sqlite_template: Path) -> AsyncIterator[Pa
     task = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.01)
-    panel = Panel(f"http://127.0.0.1:{port}", database, orchestrator)
+    panel = Panel(f"http://127.0.0.1:{port}", database, orchestrator, folder)
     try:
         yield panel
     finally:

@@ -13,7 +13,7 @@ from core.configuration.service import Configuration
 from core.offers import Find, offer
 from db.channels import all_channels
 from db.conversations import add_conversation, add_messages
-from db.cooldowns import save_cooldown
+from db.cooldowns import CooldownFile, Rest
 from db.usage import add_usage
 from tests.admin.panel import Panel
 
@@ -90,11 +90,13 @@ async def _talks(panel: Panel) -> None:
             )
             await add_messages(conn, conversation, list(_messages(chance, now, number)))
         await add_usage(conn, list(_usage(chance, now)))
-        await save_cooldown(conn, "key:groq:0", error_class="quota", until=now + 900, failures=1)
         found = Find(
             "studio", "openai-compatible", "LM Studio", "http://127.0.0.1:1234/v1", models=("qwen3-14b",)
         )
         await offer(conn, [found], lambda text, aad: text)
+    rests = CooldownFile(panel.home / "cooldown.db")
+    await rests.update("key:groq:0", lambda _: Rest("quota", 1, now + 900, now))
+    await rests.close()
 
 
 def _messages(chance: random.Random, now: float, number: int) -> Any:

@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from core.channel import Host, Identity
@@ -83,11 +84,12 @@ async def process(database: Database, channel: Slow, channel_id: str) -> AsyncIt
     ours.setblocking(False)
     link = Link(theirs.detach())
     await link.open()
-    start = {"channel_id": channel_id, "token": "", "provider_keys": {}}
-    running = asyncio.create_task(ChannelProcess(link, channel, database, start).run())
-    yield Supervisor(ours, running)
-    running.cancel()
-    await asyncio.wait({running})
+    with TemporaryDirectory() as home:
+        start = {"channel_id": channel_id, "token": "", "provider_keys": {}, "home": home, "redis_url": ""}
+        running = asyncio.create_task(ChannelProcess(link, channel, database, start).run())
+        yield Supervisor(ours, running)
+        running.cancel()
+        await asyncio.wait({running})
     await link.close()
     ours.close()
 

@@ -7,11 +7,9 @@ from contextlib import aclosing
 
 import pytest
 
-from core.routing.candidates import plan_of
 from core.routing.cooldown import Cooldown
 from core.routing.route import AllCandidatesFailed, Router, RouteStream
 from core.routing.spec import RouteSpec
-from db.database import Database
 from providers.errors import ErrorClass, ProviderError
 from providers.registry import preload
 from providers.types import (
@@ -54,14 +52,6 @@ def _loaded() -> None:
 
 
 @pytest.fixture
-async def rows(sqlite_url: str) -> AsyncIterator[Database]:
-    """A fresh database."""
-    database = Database(sqlite_url)
-    yield database
-    await database.close()
-
-
-@pytest.fixture
 async def llm() -> AsyncIterator[FakeLLM]:
     """A fake vendor."""
     async with fake_llm() as fake:
@@ -69,9 +59,9 @@ async def llm() -> AsyncIterator[FakeLLM]:
 
 
 @pytest.fixture
-async def router(rows: Database) -> AsyncIterator[Router]:
+async def router() -> AsyncIterator[Router]:
     """A router whose retries come soon."""
-    router = Router(rows, cooldown=Cooldown(rows, jitter=lambda: 0.02))
+    router = Router(cooldown=Cooldown(jitter=lambda: 0.02))
     yield router
     await router.close()
 
@@ -229,8 +219,7 @@ async def test_cancelling_before_the_first_token_closes_the_upstream(router: Rou
         assert [attempt.outcome for attempt in stream.attempts] == ["cancelled"]
         assert stream.attempts[0].estimated
         llm.forget()
-        scopes = [scope for candidate in plan_of(one, REQUEST).candidates for scope in candidate.scopes]
-        assert router.cooldown.failed_at(scopes) == 0
+        assert not await router.cooldown.all()
 
 
 async def test_closing_from_another_task_in_the_middle(router: Router, llm: FakeLLM) -> None:
@@ -256,8 +245,8 @@ async def test_leaving_the_loop_closes_the_upstream(router: Router, llm: FakeLLM
     await llm.wait_disconnect(1.0)
 
 
-async def test_knowledge_comes_last_and_is_named(rows: Database, llm: FakeLLM) -> None:
-    router = Router(rows, knowledge=Knowing("From the book."))
+async def test_knowledge_comes_last_and_is_named(llm: FakeLLM) -> None:
+    router = Router(knowledge=Knowing("From the book."))
     llm.script("bad", FAULTS["quota_402"])
     stream = opened(router, instance(llm, "knowledge", "a:bad"))
     assert shown([delta async for delta in stream]) == "From the book."
@@ -267,8 +256,8 @@ async def test_knowledge_comes_last_and_is_named(rows: Database, llm: FakeLLM) -
     await router.close()
 
 
-async def test_a_dead_vendor_does_not_keep_knowledge_waiting(rows: Database, llm: FakeLLM) -> None:
-    router = Router(rows, knowledge=Knowing("From the book."))
+async def test_a_dead_vendor_does_not_keep_knowledge_waiting(llm: FakeLLM) -> None:
+    router = Router(knowledge=Knowing("From the book."))
     llm.script("bad", rate_limit(30))
     began = time.monotonic()
     for _ in range(2):
@@ -278,8 +267,8 @@ async def test_a_dead_vendor_does_not_keep_knowledge_waiting(rows: Database, llm
     await router.close()
 
 
-async def test_knowledge_that_does_not_know(rows: Database, llm: FakeLLM) -> None:
-    router = Router(rows, knowledge=Knowing())
+async def test_knowledge_that_does_not_know(llm: FakeLLM) -> None:
+    router = Router(knowledge=Knowing())
     with pytest.raises(AllCandidatesFailed) as failed:
         [delta async for delta in opened(router, instance(llm, "knowledge"))]
     assert [(one.provider_id, one.outcome) for one in failed.value.attempts] == [("knowledge", "empty")]

@@ -10,6 +10,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
+    op.drop_table("cooldown")  # rests have a file of their own
     for table, columns in _columns().items():
         with op.batch_alter_table(table) as batch:
             for column in columns:
