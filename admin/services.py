@@ -5,7 +5,7 @@ from typing import cast
 
 from starlette.requests import HTTPConnection
 
-from core.fleet.control import Control
+from core.fleet.control import Control, ControlError
 from core.gateway_keys import GatewayKeys
 from core.knowledge.answerer import KnowledgeModel
 from core.routing.book import RouteBook
@@ -33,9 +33,8 @@ def wired(settings: Settings, database: Database, control: Control) -> Services:
     """The services around a database and a line to the orchestrator."""
     cooldown = Cooldown(open_state(settings.home, settings.redis_url))
     router = Router(knowledge=KnowledgeModel(database), cooldown=cooldown)
-    return Services(
-        settings, database, control, RouteBook(database, control.provider_keys), router, GatewayKeys(database)
-    )
+    book = RouteBook(database, control.provider_keys, ControlError)
+    return Services(settings, database, control, book, router, GatewayKeys(database))
 
 
 def services_of(connection: HTTPConnection) -> Services:
