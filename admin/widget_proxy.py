@@ -9,8 +9,10 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
 from admin.widget_upstream import ConnectionPool, Upstream, UpstreamLost
+from core.pictures import LARGEST
 
 LONGEST_BODY = 1024 * 1024
+LONGEST_PICTURE = LARGEST + 1  # the widget's own process says what is wrong with a larger one
 HEAD_WITHIN = 20.0  # seconds to the head of an answer
 HOP_BY_HOP = {
     b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"te",
@@ -39,7 +41,7 @@ class Proxy:
     async def handle(self, path: Path, scope: Scope, receive: Receive, send: Send) -> None:
         """One request. Raises Unavailable or TooLarge as long as the client can still be told."""
         declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if not declared.isdigit() or int(declared) > LONGEST_BODY:
+        if not declared.isdigit() or int(declared) > longest_body(scope):
             raise TooLarge
         repeatable = scope["method"] in REPEATABLE and not _has_body(scope["headers"])
         while True:
@@ -110,7 +112,7 @@ class Exchange:
         size = 0
         async for piece in _body(self._receive):
             size += len(piece)
-            if size > LONGEST_BODY:
+            if size > longest_body(self._scope):
                 raise TooLarge
             upstream.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
             await upstream.drain()
@@ -140,6 +142,11 @@ class Exchange:
             return
         await self._send({"type": "http.response.body", "body": b""})
         self.complete = self._uploaded and upstream.reusable
+
+
+def longest_body(scope: Scope) -> int:
+    """The most bytes that a request may have: more for a picture."""
+    return LONGEST_PICTURE if scope["path"].endswith("/pictures") else LONGEST_BODY
 
 
 async def _body(receive: Receive) -> AsyncIterator[bytes]:

@@ -3,10 +3,9 @@
 import asyncio
 import logging
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from core.channel import Channel, PictureLost
-from core.conversation import Past, refs_of
+from core.conversation import ANSWERED, Past, refs_of
 from core.messages import InboundMessage
 from core.pictures import Picture
 
@@ -37,7 +36,13 @@ async def fetch_pictures(channel: Channel, message: InboundMessage, past: Past) 
 
 
 def _past_refs(past: Past, known: set[str]) -> Iterator[str]:
-    refs: list[Any] = [ref for row in reversed(past.messages) for ref in reversed(refs_of(row))]
+    """The newest pictures that were answered: one that no model could look at must not fail the next turn."""
+    refs: list[str] = []
+    answered = False
+    for row in reversed(past.messages):
+        if row.role == "user":
+            refs += reversed(refs_of(row)) if answered else ()
+        answered = row.role == "assistant" and row.status in ANSWERED
     yield from [ref for ref in dict.fromkeys(refs) if ref not in known][:MOST_PAST]
 
 

@@ -1,10 +1,11 @@
-"""The endpoints of one widget: visitor, messages, events, stop, new."""
+"""The endpoints of one widget: visitor, messages, events, stop, new, pictures."""
 
 import json
 import logging
 import re
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,9 +15,11 @@ from core.channel import Host
 from core.conversation import message_id
 from core.messages import Incoming
 from core.settings import Settings
+from core.sight import sees
 from widget.events import Stream
 from widget.limits import Limit, network_of
 from widget.origins import allowed, own_origins
+from widget.pictures import Pictures, take
 from widget.refusals import Refused
 from widget.requests import Request
 from widget.visitors import Chats, Question, Tokens
@@ -40,6 +43,7 @@ class WidgetApp:
         self._minting = Limit(burst=60, rate=1)
         self._visitors = Limit(burst=30, rate=1)
         self._networks = Limit(burst=300, rate=20)
+        self._pictures = Pictures(host)
         self._routes: dict[tuple[str, str], Callable[[Request], Awaitable[None]]] = {
             ("POST", "visitor"): self._mint,
             ("POST", "messages"): self._say,
@@ -47,6 +51,8 @@ class WidgetApp:
             ("GET", "events"): self._events,
             ("POST", "stop"): self._stop,
             ("POST", "new"): self._new,
+            ("POST", "pictures"): self._upload,
+            ("GET", "pictures"): self._picture,
         }
         self.accepting = False
 
@@ -84,7 +90,7 @@ class WidgetApp:
 
     def _route(self, request: Request) -> Callable[[Request], Awaitable[None]]:
         found = self._routes.get((request.method, request.name))
-        if found is None:
+        if found is None or (request.item and found != self._picture):
             known = any(name == request.name for _, name in self._routes)
             raise Refused("wrong_method" if known else "not_found")
         return found
@@ -96,24 +102,34 @@ class WidgetApp:
         return visitor
 
     async def _mint(self, request: Request) -> None:
-        _take(self._minting, network_of(request.address))
+        take(self._minting, network_of(request.address))
         visitor, token = self._tokens.mint()
         await request.answer(201, {"id": visitor, "token": token}, request.cors())
 
     async def _say(self, request: Request) -> None:
         visitor, key = self._checked(request)
         data = await request.json()
-        text = _text_of(data)
+        pictures = await self._pictures.named(data, visitor)
+        text = _text_of(data, empty_allowed=bool(pictures))
         if text.lower() == "/stop" and self._host.stop(visitor):
             await request.answer(202, {"id": "", "answer": ""}, request.cors())
             return
-        await self._accept(request, visitor, key, text, _language_of(data))
+        await self._accept(request, visitor, key, Said(text, _language_of(data), pictures))
 
     async def _new(self, request: Request) -> None:
         visitor, key = self._checked(request)
         data = await request.json()
         self._host.stop(visitor)
-        await self._accept(request, visitor, key, "/new", _language_of(data))
+        await self._accept(request, visitor, key, Said("/new", _language_of(data)))
+
+    async def _upload(self, request: Request) -> None:
+        visitor = self._visitor(request)
+        if not self.accepting:
+            raise Refused("unavailable", after=1)
+        await self._pictures.upload(request, visitor)
+
+    async def _picture(self, request: Request) -> None:
+        await self._pictures.show(request, self._visitor(request))
 
     async def _stop(self, request: Request) -> None:
         stopped = self._host.stop(self._visitor(request))
@@ -125,10 +141,11 @@ class WidgetApp:
         after, live = chat.ring.last, chat.live  # before the rows are read: what comes later is replayed
         waiting = list(chat.questions.values())
         answer = {
-            "messages": await self._host.history(visitor),
+            "messages": [_public(one) for one in await self._host.history(visitor)],
             "pending": [question.public() for question in waiting],
             "live": {"msg": live[0], "text": live[1]} if live else None,
             "after": str(after),
+            "sees": sees(self._host.instance.route),
         }
         await request.answer(200, answer, request.cors())
 
@@ -148,18 +165,22 @@ class WidgetApp:
             raise Refused("bad_key")
         if not self.accepting:
             raise Refused("unavailable", after=1)
-        _take(self._visitors, visitor)
-        _take(self._networks, network_of(request.address))
+        take(self._visitors, visitor)
+        take(self._networks, network_of(request.address))
         return visitor, key
 
-    async def _accept(self, request: Request, visitor: str, key: str, text: str, language: str) -> None:
+    async def _accept(self, request: Request, visitor: str, key: str, said: "Said") -> None:
         external = f"{visitor}:{key}"
         widget = self._host.instance.id
         question = Question(
-            id=message_id(widget, external, "user"), key=key, text=text,
+            id=message_id(widget, external, "user"), key=key, text=said.text,
             answer=message_id(widget, external, "assistant"), created_at=time.time(),
+            pictures=said.pictures,
         )  # fmt: skip
-        raw = {"visitor": visitor, "key": key, "text": text, "language": language or request.language}
+        raw: dict[str, Any] = {"visitor": visitor, "key": key, "text": said.text}
+        raw["language"] = said.language or request.language
+        if said.pictures:
+            raw["pictures"] = said.pictures
         raw["site"] = urlsplit(request.headers.get("origin", "")).netloc[:200]
         chat = self._chats.of(visitor)
         known = question.answer in chat.questions
@@ -176,10 +197,21 @@ class WidgetApp:
         await request.answer(202, {"id": question.id, "answer": question.answer}, request.cors())
 
 
-def _take(limit: Limit, key: str) -> None:
-    wait = limit.take(key)
-    if wait:
-        raise Refused("too_many", after=wait)
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a visitor says; `pictures` are refs of their uploads."""
+
+    text: str
+    language: str
+    pictures: tuple[str, ...] = ()
+
+
+def _public(message: dict[str, Any]) -> dict[str, Any]:
+    """A stored message as the browser gets it."""
+    shown = {name: value for name, value in message.items() if name != "attachments"}
+    if pictures := [one["ref"] for one in message.get("attachments") or ()]:
+        shown["pictures"] = pictures
+    return shown
 
 
 def _language_of(data: dict[str, Any]) -> str:
@@ -188,9 +220,9 @@ def _language_of(data: dict[str, Any]) -> str:
     return language if isinstance(language, str) and LANGUAGE.match(language) else ""
 
 
-def _text_of(data: dict[str, Any]) -> str:
+def _text_of(data: dict[str, Any], *, empty_allowed: bool) -> str:
     text = data.get("text")
-    if not isinstance(text, str) or not text.strip():
+    if not isinstance(text, str) or not (text.strip() or empty_allowed):
         raise Refused("no_text")
     if len(text) > LONGEST_TEXT:
         raise Refused("too_long", length=len(text), limit=LONGEST_TEXT)

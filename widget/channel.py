@@ -6,11 +6,14 @@ import re
 import time
 import uuid
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
-from core.channel import BadConfiguration, Host, Identity, Preview, PreviewTarget, Unparseable
+from core.channel import BadConfiguration, Host, Identity, PictureLost, Preview, PreviewTarget, Unparseable
 from core.conversation import message_id
-from core.messages import InboundMessage, OutboundMessage
+from core.messages import Attachment, InboundMessage, OutboundMessage
+from core.pictures import Picture
 from core.settings import load_settings
+from core.texts import text
 from widget.app import WidgetApp
 from widget.previews import RingPreview
 from widget.server import SocketServer
@@ -61,6 +64,7 @@ class WidgetChannel:
         try:
             data = json.loads(raw)
             visitor, key, text = str(data["visitor"]), str(data["key"]), str(data["text"])
+            pictures = tuple(Attachment(str(ref)) for ref in data.get("pictures", ()))
         except (ValueError, KeyError, TypeError) as error:
             raise Unparseable(f"not a widget's message: {error!r}") from error
         command = COMMAND.match(text)
@@ -72,7 +76,15 @@ class WidgetChannel:
             title=" · ".join(part for part in (str(data.get("site", "")), visitor[:6]) if part),
             command=command[1].lower() if command else None,
             argument=(command[2] or "").strip() if command else "",
+            attachments=pictures,
         )
+
+    async def picture(self, ref: str) -> Picture:
+        """A picture that a visitor uploaded. Raises PictureLost."""
+        found = await self._host.kept_picture(ref) if self._host else None
+        if found is None:
+            raise PictureLost("the upload is not kept any more")
+        return found
 
     def preview(self, message: InboundMessage, target: PreviewTarget) -> Preview:
         """Streams the answer to whoever looks; a repeated turn tells its question again."""
@@ -87,7 +99,8 @@ class WidgetChannel:
             return
         asked = message_id(self._host.instance.id, message.external_id, "user")
         key = message.external_id.rpartition(":")[2]
-        chat.ask(Question(asked, key, message.text, answer, time.time()))
+        pictures = tuple(one.ref for one in message.attachments)
+        chat.ask(Question(asked, key, message.text, answer, time.time(), pictures))
 
     async def send(self, message: OutboundMessage, sent: Sequence[str]) -> AsyncIterator[str]:
         """Publish a finished message; rows keep it for whoever is not looking now."""
@@ -101,7 +114,10 @@ class WidgetChannel:
             chat.ring.publish("status", state="new")
         if chat.live and chat.live[0] == own_id:
             chat.live = None
-        chat.ring.publish("end", msg=own_id, text=message.text, status=message.status)
+        more: dict[str, Any] = {"reasoning": message.reasoning} if message.reasoning else {}
+        if choices := _choices(message):
+            more["buttons"] = choices
+        chat.ring.publish("end", msg=own_id, text=message.text, status=message.status, **more)
         yield own_id
 
     async def reload(self) -> None:
@@ -115,6 +131,12 @@ class WidgetChannel:
             self._app.end_streams()
         if self._server is not None:
             await self._server.close()
+
+
+def _choices(message: OutboundMessage) -> list[tuple[str, str]]:
+    """Buttons that say a command: their labels and what they say. *Try again* is drawn by the browser."""
+    said = [(key, action.replace(":", " ")) for key, action in message.buttons if ":" in action]
+    return [(text(key, message.language), f"/{words}") for key, words in said]
 
 
 def create() -> WidgetChannel:

@@ -30,6 +30,26 @@ TEXTS: dict[str, tuple[int, str, str]] = {
         "The text holds characters that cannot be stored (half a surrogate pair or a NUL).",
         "В тексте есть символы, которые нельзя сохранить (половина суррогатной пары или NUL).",
     ),
+    "no_picture": (
+        404,
+        "This picture is not kept here any more.",
+        "Этой картинки здесь больше нет.",
+    ),
+    "not_a_picture": (
+        415,
+        "This is not a picture that can be sent: PNG, JPEG, WebP or GIF, up to {limit} MB.",
+        "Такую картинку нельзя отправить: подходят PNG, JPEG, WebP и GIF до {limit} МБ.",
+    ),
+    "many_pictures": (
+        400,
+        "At most {limit} pictures go with one message.",
+        "С одним сообщением можно отправить не больше {limit} картинок.",
+    ),
+    "pictures_full": (
+        507,
+        "There is no room for more pictures here at the moment. Please describe it in words.",
+        "Сейчас здесь нет места для новых картинок. Пожалуйста, опишите её словами.",
+    ),
     "no_text": (400, "The message is empty.", "Сообщение пустое."),
     "too_long": (
         413,

@@ -22,6 +22,7 @@ class Request:
 
     method: str
     name: str
+    item: str
     headers: Mapping[str, str]
     query: Mapping[str, str]
     receive: Receive
@@ -29,12 +30,13 @@ class Request:
 
     @classmethod
     def of(cls, scope: Scope, receive: Receive, send: Send) -> "Request":
-        """The request of an ASGI call; `name` is the last part of /w/<slug>/<name>."""
+        """The request of an ASGI call for /w/<slug>/<name> or /w/<slug>/<name>/<item>."""
         parts = scope["path"].split("/")
         query = parse_qs(scope["query_string"].decode("latin-1"))
         return cls(
             method=scope["method"],
-            name=parts[3] if len(parts) == 4 else "",
+            name=parts[3] if len(parts) in (4, 5) else "",
+            item=parts[4] if len(parts) == 5 else "",
             headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
             query={name: values[-1] for name, values in query.items()},
             receive=receive,
@@ -59,24 +61,29 @@ class Request:
 
     async def json(self) -> dict[str, Any]:
         """The body as a JSON object. Raises Refused."""
-        length = self.headers.get("content-length", "0")
-        if length.isdigit() and int(length) > LONGEST_BODY:
-            raise Refused("too_large")
-        body = bytearray()
-        while True:
-            message = await self.receive()
-            body += message.get("body", b"")
-            if len(body) > LONGEST_BODY:
-                raise Refused("too_large")
-            if not message.get("more_body"):
-                break
         try:
-            data = json.loads(body or b"{}")
+            data = json.loads(await self.body(LONGEST_BODY) or b"{}")
         except (ValueError, RecursionError):
             raise Refused("bad_json") from None
         if not isinstance(data, dict):
             raise Refused("bad_json")
         return data
+
+    async def body(self, longest: int) -> bytes:
+        """The body, if it is not longer. Raises Refused."""
+        length = self.headers.get("content-length", "0")
+        if length.isdigit() and int(length) > longest:
+            raise Refused("too_large")
+        body = bytearray()
+        while True:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise Refused("failed")  # nobody reads it: what came is a part
+            body += message.get("body", b"")
+            if len(body) > longest:
+                raise Refused("too_large")
+            if not message.get("more_body"):
+                return bytes(body)
 
     def cors(self) -> HeaderList:
         """The headers that let the page read the answer."""
@@ -98,6 +105,12 @@ class Request:
             (b"cache-control", b"no-store"),
         ]
         await self.send({"type": "http.response.start", "status": status, "headers": fixed + headers})
+        await self.send({"type": "http.response.body", "body": body})
+
+    async def hand_out(self, body: bytes, headers: HeaderList) -> None:
+        """Send bytes."""
+        length = (b"content-length", str(len(body)).encode())
+        await self.send({"type": "http.response.start", "status": 200, "headers": [length, *headers]})
         await self.send({"type": "http.response.body", "body": body})
 
     async def refuse(self, error: Refused, headers: HeaderList) -> None:

@@ -49,6 +49,7 @@ class Question:
     text: str
     answer: str
     created_at: float
+    pictures: tuple[str, ...] = ()
 
     def public(self) -> dict[str, Any]:
         """As the browser gets it; commands of buttons are no part of the conversation."""
@@ -58,6 +59,7 @@ class Question:
             "text": "" if self.text in ("/new", "/retry") else self.text,
             "answer": self.answer,
             "created_at": self.created_at,
+            **({"pictures": list(self.pictures)} if self.pictures else {}),
         }
 
 

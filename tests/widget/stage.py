@@ -5,9 +5,11 @@ import contextlib
 import json
 import socket
 import time
+import uuid
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import uvicorn
@@ -18,16 +20,19 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from admin.assets import Assets
-from admin.services import Services
 from admin.templating import Templates
 from admin.widget_routes import install
+from core.answers import LENGTH_BUTTONS
 from core.channel import PreviewTarget
 from core.conversation import message_id
 from core.instance import Character, Instance
 from core.messages import Incoming, OutboundMessage
+from core.pictures import Picture
+from core.routing.spec import RouteSpec
 from core.settings import Settings
 from db import channels
 from db.database import Database
+from providers.types import ProviderConfig
 from widget.channel import WidgetChannel, create
 
 SECRET = "a-secret-that-is-long-enough-for-hmac-sha256"
@@ -49,6 +54,9 @@ class StageHost:
         self.queues: dict[str, asyncio.Queue[Incoming]] = {}
         self.tasks: set[asyncio.Task[None]] = set()
         self.unfinished: list[Incoming] = []
+        self.pictures: dict[str, tuple[str, Picture]] = {}
+        self.full = False
+        self.reasoning = ""
 
     async def accept(self, batch: Sequence[Incoming]) -> list[bool]:
         new = []
@@ -77,6 +85,17 @@ class StageHost:
 
     async def say(self, chat_key: str, text: str, *, plain: bool = True) -> None:
         await self.send(OutboundMessage(chat_key=chat_key, text=text, plain=plain))
+
+    async def keep_picture(self, chat_key: str, picture: Picture) -> str | None:
+        if self.full:
+            return None
+        ref = str(uuid.uuid4())
+        self.pictures[ref] = (chat_key, picture)
+        return ref
+
+    async def kept_picture(self, ref: str, chat_key: str | None = None) -> Picture | None:
+        owner, picture = self.pictures.get(ref, ("", None))
+        return picture if chat_key in (None, owner) else None
 
     async def history(self, chat_key: str, limit: int = 50) -> list[dict[str, Any]]:
         await asyncio.sleep(0)
@@ -126,11 +145,17 @@ class StageHost:
         del self.stops[chat]
         status = "stopped" if stopped.is_set() else "failed" if said == "FAIL" else "final"
         now = time.time()
+        attachments = [{"kind": one.kind, "ref": one.ref} for one in message.attachments]
         rows += [
-            {"id": question, "role": "user", "text": message.text, "status": "final", "created_at": now},
-            {"id": answer, "role": "assistant", "text": said.strip(), "status": status, "created_at": now},
-        ]
-        await self.send(OutboundMessage(chat, said.strip(), answer, status=status))
+            {"id": question, "role": "user", "text": message.text, "status": "final", "created_at": now,
+             "attachments": attachments},
+            {"id": answer, "role": "assistant", "text": said.strip(), "status": status, "created_at": now,
+             "attachments": [], "reasoning": self.reasoning},
+        ]  # fmt: skip
+        outbound = OutboundMessage(chat, said.strip(), answer, status=status, reasoning=self.reasoning)
+        if message.command == "length":
+            outbound = replace(outbound, buttons=LENGTH_BUTTONS)
+        await self.send(outbound)
 
     async def send(self, message: OutboundMessage) -> None:
         assert self.channel is not None
@@ -210,7 +235,10 @@ class Stage:
         self.url = self.site = self.foreign = ""
         self.channel: WidgetChannel | None = None
         self.receiving: asyncio.Task[None] | None = None
-        self.host = StageHost(Instance("widget-1", "widget", SLUG, "Shop", {"origins": []}, 1))
+        vendor = ProviderConfig("eyes", "openai-compatible", "http://127.0.0.1:9/v1")
+        route = RouteSpec("default", ("eyes:looking",), providers=(vendor,))
+        instance = Instance("widget-1", "widget", SLUG, "Shop", {"origins": []}, 1, route=route)
+        self.host = StageHost(instance)
         self.settings = Settings(BOTYARD_HOME=folder)
 
     async def start_channel(self) -> None:
@@ -257,7 +285,7 @@ class Stage:
 
     def web_app(self) -> Starlette:
         app = Starlette()
-        app.state.services = Services(self.settings, self.database, None, None, None)  # type: ignore[arg-type]
+        app.state.services = SimpleNamespace(settings=self.settings, database=self.database)
         app.state.assets = files = Assets(self.cache / "static")
         app.state.templates = Templates(files, self.cache / "templates")
         install(app)

@@ -2,6 +2,8 @@
 import { alone, type Store } from "./store";
 
 export class Refused extends Error {
+  readonly name = "Refused";
+
   constructor(readonly status: number, message: string, readonly after: number) {
     super(message);
   }

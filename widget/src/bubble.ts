@@ -49,6 +49,26 @@ export class Bubble {
     this.text = text;
   }
 
+  /** How the model thought, folded, before what it said. */
+  think(thoughts?: string): void {
+    if (!thoughts || this.node.querySelector(".think")) return;
+    this.body.before(el("details", { className: "think" }, el("summary", {}, this.texts.thoughts), el("div", { dir: "auto" }, thoughts)));
+  }
+
+  /** Pictures above the words. */
+  picture(row: HTMLElement): void {
+    this.body.before(row);
+  }
+
+  /** Things to say with one press. */
+  offer(choices: [string, string][], say: (words: string) => void): void {
+    const row = el("div", { className: "offers" });
+    for (const [label, words] of choices) {
+      row.append(el("button", { type: "button", onclick: () => (row.remove(), say(words)) }, label));
+    }
+    this.body.after(row);
+  }
+
   /** What the line under the bubble says, with an action. */
   mark(status: string, note = "", action?: [string, () => void]): void {
     this.status = status;

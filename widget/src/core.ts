@@ -2,6 +2,7 @@
 import { Api, Refused } from "./api";
 import type { Bubble } from "./bubble";
 import { Feed } from "./feed";
+import { Album } from "./pictures";
 import { Queue } from "./queue";
 import { Store, uuid } from "./store";
 import { textsOf } from "./texts";
@@ -13,6 +14,7 @@ interface History {
   pending: Pending[];
   live: { msg: string; text: string } | null;
   after: string;
+  sees?: boolean;
 }
 
 const RETRY = "/retry";
@@ -23,6 +25,7 @@ class Conversation implements Chat {
   private api: Api;
   private queue: Queue;
   private view: View;
+  private album: Album;
   private feed?: Feed;
   private bubbles = new Map<string, Bubble>(); // by message id, and by key while it is not known
   private pending = new Set<string>(); // ids of answers that are to come
@@ -37,12 +40,13 @@ class Conversation implements Chat {
       refused: (letter, why) => this.refused(letter, why),
       waiting: () => this.waiting(),
     });
+    this.album = new Album(this.api, this.texts);
     this.view = new View(context, this.texts, {
-      send: (text) => this.send(text),
+      send: (text, pictures) => this.send(text, pictures),
       stop: () => void this.stop(),
       fresh: () => this.fresh(),
       close: () => this.toggle(),
-    });
+    }, this.album);
     this.queue.flush();
   }
 
@@ -101,13 +105,14 @@ class Conversation implements Chat {
   /** Draw the conversation as the server has it, then what is still on its way. */
   private read(history: History): void {
     this.view.clear();
+    this.view.seeing(!!history.sees);
     this.bubbles.clear();
     this.greet();
     const known = new Set(history.messages.map((one) => one.id));
     for (const said of history.messages) this.draw(said);
     for (const one of history.pending) {
       this.pending.add(one.answer);
-      if (one.text && !known.has(one.id)) this.draw({ ...one, role: "user", status: "sent" });
+      if ((one.text || one.pictures) && !known.has(one.id)) this.draw({ ...one, role: "user", status: "sent" });
     }
     for (const id of known) this.pending.delete(id);
     if (history.live) {
@@ -130,6 +135,8 @@ class Conversation implements Chat {
   private draw(said: Said): Bubble {
     const bubble = this.view.bubble(said.role, said.created_at);
     bubble.finish(said.text);
+    bubble.think(said.reasoning);
+    if (said.pictures) bubble.picture(this.album.row(said.pictures));
     this.settle(bubble, said.status);
     this.bubbles.set(said.id, bubble);
     if (said.key) this.bubbles.set(said.key, bubble);
@@ -140,6 +147,7 @@ class Conversation implements Chat {
     if (letter.text === RETRY || this.bubbles.has(letter.key)) return;
     const bubble = this.view.bubble("user", letter.at);
     bubble.finish(letter.text);
+    if (letter.pictures) bubble.picture(this.album.row(letter.pictures));
     bubble.mark("sending", this.texts.sending);
     this.bubbles.set(letter.key, bubble);
   }
@@ -150,8 +158,9 @@ class Conversation implements Chat {
     } else bubble.mark(status, status === "stopped" ? this.texts.stopped : "");
   }
 
-  private send(text: string): void {
+  private send(text: string, pictures: string[] = []): void {
     const letter: Letter = { key: uuid(), text: text.replace(/\p{Surrogate}/gu, "\ufffd"), at: Date.now() / 1000, path: "messages" };
+    if (pictures.length) letter.pictures = pictures;
     this.drawLetter(letter);
     this.queue.push(letter);
   }
@@ -211,20 +220,22 @@ class Conversation implements Chat {
     this.refresh();
   }
 
-  private heard(data: Record<string, string>): void {
+  private heard(data: Happened["data"]): void {
     if (data.answer && !this.bubbles.has(data.answer)) this.pending.add(data.answer);
     const ours = this.bubbles.get(data.key!) ?? this.bubbles.get(data.id!);
     if (ours) this.bubbles.set(data.id!, ours);
-    else if (data.text) {
+    else if (data.text || data.pictures) {
       const said = { ...data, role: "user", status: "sent", created_at: Date.now() / 1000 } as unknown as Said;
       this.draw(said);
     }
   }
 
-  private ended(data: Record<string, string>): void {
+  private ended(data: Happened["data"]): void {
     this.view.keep(() => {
       const bubble = this.answer(data.msg!);
       bubble.finish(data.text!);
+      bubble.think(data.reasoning);
+      if (data.buttons) bubble.offer(data.buttons, (words) => this.send(words));
       this.settle(bubble, data.status!);
     });
     this.pending.delete(data.msg!);

@@ -42,7 +42,7 @@ export class Queue {
     let wait = 500;
     for (let letter = this.letters[0]; letter; letter = this.letters[0]) {
       try {
-        const { answer, id } = await this.api.post(letter.path, letter.key, { text: letter.text });
+        const { answer, id } = await this.api.post(letter.path, letter.key, { text: letter.text, pictures: letter.pictures });
         this.drop(letter);
         this.on.sent(letter, answer!, id!);
         wait = 500;

@@ -20,6 +20,13 @@ const EN = {
   today: "Today",
   made: "Runs on Botyard",
   you: "You",
+  attach: "Add a picture",
+  remove: "Remove the picture",
+  most: "At most 4 pictures go with one message.",
+  unreadable: "This picture cannot be read. PNG, JPEG, WebP and GIF can.",
+  upload: "The picture was not sent: no connection. Please add it again.",
+  gone: "This picture is not kept any more.",
+  thoughts: "How I thought",
 };
 
 const RU: typeof EN = {
@@ -44,6 +51,13 @@ const RU: typeof EN = {
   today: "Сегодня",
   made: "Работает на Botyard",
   you: "Вы",
+  attach: "Добавить картинку",
+  remove: "Убрать картинку",
+  most: "С одним сообщением можно отправить не больше 4 картинок.",
+  unreadable: "Не удалось прочитать картинку. Подходят PNG, JPEG, WebP и GIF.",
+  upload: "Картинка не отправлена: нет связи. Добавьте её ещё раз.",
+  gone: "Этой картинки здесь больше нет.",
+  thoughts: "Ход мысли",
 };
 
 export type Texts = typeof EN;

@@ -23,6 +23,7 @@ export interface Letter {
   key: string;
   text: string;
   at: number;
+  pictures?: string[];
   path: "messages" | "new";
 }
 
@@ -33,6 +34,8 @@ export interface Said {
   text: string;
   status: string;
   created_at: number;
+  pictures?: string[];
+  reasoning?: string;
 }
 
 export interface Pending {
@@ -41,10 +44,11 @@ export interface Pending {
   text: string;
   answer: string;
   created_at: number;
+  pictures?: string[];
 }
 
 export interface Happened {
   id: string;
   event: string;
-  data: Record<string, string>;
+  data: Record<string, string> & { pictures?: string[]; buttons?: [string, string][] };
 }

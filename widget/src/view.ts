@@ -3,10 +3,11 @@ import css from "./core.css";
 import { Bubble } from "./bubble";
 import { el, icon, sheet } from "./dom";
 import type { Context } from "./types";
+import { Tray, type Album } from "./pictures";
 import type { Texts } from "./texts";
 
 export interface Actions {
-  send(text: string): void;
+  send(text: string, pictures: string[]): void;
   stop(): void;
   fresh(): void;
   close(): void;
@@ -24,10 +25,12 @@ export class View {
   private state: HTMLElement;
   private notice: HTMLElement;
   private dots: HTMLElement;
+  private attach: HTMLElement;
+  private tray: Tray;
   private answering = false;
   private locale: string;
 
-  constructor(private context: Context, private texts: Texts, private actions: Actions) {
+  constructor(private context: Context, private texts: Texts, private actions: Actions, album: Album) {
     const { config, root } = context;
     const device = navigator.language; // en-GB writes times in another way than en
     this.locale = device.startsWith(context.language) ? device : context.language;
@@ -42,6 +45,7 @@ export class View {
     });
     this.submit = el("button", { className: "go", type: "submit" },
       icon("M12 19V5", "M5.5 11.5L12 5l6.5 6.5"), icon("M7 7h10v10H7z"));
+    this.tray = new Tray(album, texts, { changed: () => this.showAction(), problem: (why) => this.tell(why) });
     const tool = (name: string, act: () => void, ...paths: string[]) =>
       el("button", { className: "tool", type: "button", "aria-label": name, title: name, onclick: act }, icon(...paths));
     const head = el("header", {},
@@ -49,8 +53,18 @@ export class View {
       el("div", { className: "who" }, el("b", { id: "title" }, config.title), this.state),
       tool(texts.fresh, actions.fresh, "M12 20H5a2 2 0 0 1-2-2V7a2 2 0 0 1 2-2h7", "M18.4 3.6a2 2 0 0 1 2.9 2.9L13 14.8 9 16l1.200-4z"),
       tool(texts.close, actions.close, "M6 6l12 12M18 6L6 18"));
+    const picker = el("input", {
+      type: "file", accept: "image/*", multiple: "", hidden: true, onchange: () => {
+        this.tray.add([...(picker.files ?? [])]);
+        picker.value = "";
+        this.focus();
+      },
+    });
+    this.attach = tool(texts.attach, () => picker.click(), "M4 16l4.500-4.500a2 2 0 0 1 2.800 0L16 16", "M14 14l1.500-1.500a2 2 0 0 1 2.800 0L20 14.200",
+      "M6 4h12a2 2 0 0 1 2 2v12a2 2 0 0 1-2 2H6a2 2 0 0 1-2-2V6a2 2 0 0 1 2-2z", "M15.500 8.500h.01");
+    this.attach.hidden = true;
     const form = el("form", { onsubmit: (event: Event) => this.submitted(event) },
-      el("div", { className: "field" }, this.input, this.submit), el("p", { className: "made" }, texts.made));
+      this.tray.node, picker, el("div", { className: "field" }, this.attach, this.input, this.submit), el("p", { className: "made" }, texts.made));
     this.panel = el("section", { className: "panel", role: "dialog", "aria-modal": "false", "aria-labelledby": "title", hidden: true },
       head, this.log, this.said, this.notice, form);
     root.adoptedStyleSheets = [...root.adoptedStyleSheets, this.colours(), sheet(css)];
@@ -60,6 +74,7 @@ export class View {
     for (const kind of ["keydown", "keyup", "keypress"]) {
       root.addEventListener(kind, (event) => event.stopPropagation()); // the page's shortcuts are not for our field
     }
+    this.takeFiles();
     this.followTheme();
     this.fitKeyboard();
     this.showAction();
@@ -119,6 +134,11 @@ export class View {
     if (problem) this.announce(problem);
   }
 
+  /** Whether the answering route can look at pictures. */
+  seeing(yes: boolean): void {
+    this.attach.hidden = !yes;
+  }
+
   focus(): void {
     this.input.focus({ preventScroll: true });
   }
@@ -134,17 +154,32 @@ export class View {
   private submitted(event: Event): void {
     event.preventDefault();
     const text = this.input.value.trim();
-    if (text) {
+    if (!this.tray.ready) return;
+    if (text || this.tray.size) {
       this.input.value = "";
       this.resize();
-      this.actions.send(text);
+      this.actions.send(text, this.tray.take());
     } else if (this.answering) this.actions.stop();
   }
 
   private typed(event: KeyboardEvent): void {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-    if (this.input.value.trim()) this.submitted(event);
+    if (this.input.value.trim() || this.tray.size) this.submitted(event);
     else event.preventDefault();
+  }
+
+  /** Pictures that are pasted or dropped. */
+  private takeFiles(): void {
+    const take = (event: Event, data: DataTransfer | null) => {
+      if (this.attach.hidden || !data?.files.length) return;
+      event.preventDefault();
+      this.tray.add([...data.files]);
+    };
+    this.input.addEventListener("paste", (event) => take(event, event.clipboardData));
+    this.panel.addEventListener("drop", (event) => take(event, event.dataTransfer));
+    this.panel.addEventListener("dragover", (event) => {
+      if (!this.attach.hidden && event.dataTransfer?.types.includes("Files")) event.preventDefault();
+    });
   }
 
   private resize(): void {
@@ -154,9 +189,10 @@ export class View {
   }
 
   private showAction(): void {
-    const stop = this.answering && !this.input.value.trim();
+    const something = this.input.value.trim() !== "" || this.tray.size > 0;
+    const stop = this.answering && !something;
     this.submit.classList.toggle("stop", stop);
-    this.submit.disabled = !stop && !this.input.value.trim();
+    this.submit.disabled = !stop && !(something && this.tray.ready);
     this.submit.setAttribute("aria-label", stop ? this.texts.stop : this.texts.send);
     this.submit.title = stop ? this.texts.stop : this.texts.send;
   }
