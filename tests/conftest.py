@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import uuid
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from core.routing.state import RestStore, open_state
 from db.database import Database
 from db.migrate import main as migrate
 from tests.postgres import postgres_server
+from tests.redis import RedisServer, redis_server
 
 
 @pytest.fixture(scope="session")
@@ -54,6 +56,20 @@ async def database(request: pytest.FixtureRequest) -> AsyncIterator[Database]:
     yield database
     await database.close()
     await execute(server, f"DROP DATABASE {name}")
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """A fresh Redis server."""
+    with redis_server(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture(params=["file", "redis"])
+def new_state(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], RestStore]:
+    """Makes another process's store of rests, over one file and over one Redis."""
+    url = request.getfixturevalue("redis").url if request.param == "redis" else ""
+    return lambda: open_state(tmp_path, url)
 
 
 def _apart(work: Coroutine[Any, Any, None]) -> None:

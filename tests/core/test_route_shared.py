@@ -2,14 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
+from core.routing.clock import Clock
 from core.routing.cooldown import Cooldown
 from core.routing.route import AllCandidatesFailed, Router
 from core.routing.spec import RouteSpec
-from db.database import Database
+from core.routing.state import RestStore
 from providers.types import ChatRequest, ChatTurn, ProviderConfig, Restart, Text
 from tests.fakes.llm import FAULTS, FakeLLM, Healthy, answer_text, fake_llm, rate_limit
 
@@ -17,20 +18,23 @@ REQUEST = ChatRequest((ChatTurn("user", "hello big world"),))
 GOOD = answer_text("good", "hello big world")
 
 
-class Clock:
-    """A wall clock that can be set forward."""
+class AheadClock(Clock):
+    """Clocks that can be set forward."""
 
     def __init__(self) -> None:
         self.ahead = 0.0
 
-    def __call__(self) -> float:
+    def now(self) -> float:
+        return time.monotonic() + self.ahead
+
+    def wall(self) -> float:
         return time.time() + self.ahead
 
 
 @pytest.fixture
-def clock() -> Clock:
+def clock() -> AheadClock:
     """The clock of all processes."""
-    return Clock()
+    return AheadClock()
 
 
 @pytest.fixture
@@ -41,14 +45,23 @@ async def llm() -> AsyncIterator[FakeLLM]:
 
 
 @pytest.fixture
-async def routers(database: Database, clock: Clock) -> AsyncIterator[list[Router]]:
-    """Two processes' routers, on both kinds of database."""
-    others = [database, Database(database.url)]
-    routers = [Router(one, cooldown=Cooldown(one, clock=clock, jitter=lambda: 0.02)) for one in others]
+async def routers(new_state: Callable[[], RestStore], clock: AheadClock) -> AsyncIterator[list[Router]]:
+    """Two processes' routers, over both kinds of store."""
+    routers = [Router(cooldown=Cooldown(new_state(), clock=clock, jitter=lambda: 0.02)) for _ in range(2)]
+    for router in routers:
+        await router.cooldown.refresh()
     yield routers
     for router in routers:
         await router.close()
-    await others[1].close()
+
+
+async def known(router: Router) -> None:
+    """What another process wrote is known within a second."""
+    router.cooldown._read_at = float("-inf")
+    async with asyncio.timeout(1.0):
+        while not await router.cooldown.all():
+            router.cooldown._read_at = float("-inf")
+            await asyncio.sleep(0.01)
 
 
 def instance(llm: FakeLLM, *candidates: str, **settings: object) -> RouteSpec:
@@ -76,26 +89,30 @@ async def test_what_one_process_learnt_saves_the_other_a_call(routers: list[Rout
     one = instance(llm, "a:bad", "b:good")
     assert await answered(routers[0], one) == GOOD
     await routers[0].cooldown.flush()
+    await known(routers[1])
     assert await answered(routers[1], one) == GOOD
     assert llm.count("bad") == 1
 
 
-async def test_a_restart_forgets_nothing(routers: list[Router], database: Database, llm: FakeLLM) -> None:
+async def test_a_restart_forgets_nothing(
+    routers: list[Router], new_state: Callable[[], RestStore], llm: FakeLLM
+) -> None:
     llm.script("bad", FAULTS["bad_key_401"])
     one = instance(llm, "a:bad", "b:good")
     assert await answered(routers[0], one) == GOOD
     await routers[0].close()
-    again = Router(database)
+    again = Router(cooldown=Cooldown(new_state()))
     assert await answered(again, one) == GOOD
     assert llm.count("bad") == 1
     await again.close()
 
 
-async def test_after_a_rest_one_of_many_tries(routers: list[Router], llm: FakeLLM, clock: Clock) -> None:
+async def test_after_a_rest_one_of_many_tries(routers: list[Router], llm: FakeLLM, clock: AheadClock) -> None:
     llm.script("bad", rate_limit(60), Healthy("back again", first=0.2))
     one = instance(llm, "a:bad", "b:good")
     assert await answered(routers[0], one) == GOOD
     await routers[0].cooldown.flush()
+    await known(routers[1])
     clock.ahead = 70
     texts = await asyncio.gather(*(answered(routers[number % 2], one) for number in range(10)))
     assert sorted(texts) == sorted(["back again"] + [GOOD] * 9)
