@@ -64,7 +64,7 @@ export class Tray {
   readonly node = el("div", { className: "tray", hidden: true });
   private items = new Map<HTMLElement, string>(); // "" while it is uploaded
 
-  constructor(private album: Album, private texts: Texts, private on: { changed(): void; problem(why: string): void }) {}
+  constructor(private album: Album, private texts: Texts, private on: { changed(change: () => void): void; problem(why: string): void }) {}
 
   get size(): number {
     return this.items.size;
@@ -120,7 +120,6 @@ export class Tray {
   }
 
   private changed(): void {
-    this.node.hidden = !this.size;
-    this.on.changed();
+    this.on.changed(() => (this.node.hidden = !this.size));
   }
 }

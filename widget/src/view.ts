@@ -45,7 +45,13 @@ export class View {
     });
     this.submit = el("button", { className: "go", type: "submit" },
       icon("M12 19V5", "M5.5 11.5L12 5l6.5 6.5"), icon("M7 7h10v10H7z"));
-    this.tray = new Tray(album, texts, { changed: () => this.showAction(), problem: (why) => this.tell(why) });
+    this.tray = new Tray(album, texts, {
+      changed: (change) => {
+        this.keep(change);
+        this.showAction();
+      },
+      problem: (why) => this.tell(why),
+    });
     const tool = (name: string, act: () => void, ...paths: string[]) =>
       el("button", { className: "tool", type: "button", "aria-label": name, title: name, onclick: act }, icon(...paths));
     const head = el("header", {},
