@@ -1,4 +1,4 @@
-"""Conversations: read them, and say something in them as an operator."""
+"""Conversations: read them, say something in them as an operator, and set how they are answered."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -8,8 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from admin.api.calls import Actor, Id, Parts, api_router
 from core import operator_message
+from core.configuration.sampling_configs import SamplingConfig
 from core.configuration.service import Conflict, NotFound
 from core.configuration.values import Readable
+from core.sampling import merged
 from db import conversations, operators
 
 router = api_router("conversations")
@@ -34,10 +36,12 @@ class Conversation(Row):
     updated_at: float
     closed_at: float | None
     closed_reason: str
+    settings: dict[str, Any]
 
 
 class Message(Row):
-    """One message; `source` says what answered: model, faq, knowledge, command, operator or error."""
+    """One message; `source` says what answered: model, faq, knowledge, command, operator or error.
+    `attachments` are pictures that came with it."""
 
     id: str
     role: str
@@ -46,6 +50,7 @@ class Message(Row):
     source: str
     source_id: str
     status: str
+    attachments: list[dict[str, Any]]
     created_at: float
 
 
@@ -119,6 +124,20 @@ async def say(conversation_id: Id, new: NewMessage, parts: Parts, actor: Actor) 
         stored = await conversations.last_messages(conn, row.id, 1)
     await parts.control.wake("outbox", row.channel_id)
     return Message.model_validate(stored[0])
+
+
+@router.put("/conversations/{conversation_id}/settings")
+async def set_generation(
+    conversation_id: Id, config: SamplingConfig, parts: Parts, actor: Actor
+) -> Conversation:
+    """Replace the generation settings of this conversation alone; they hold from its next message on."""
+    async with parts.database.transaction() as conn:
+        row = await _found(conn, conversation_id)
+        if row.closed_at is not None:
+            raise Conflict("conversation_closed")
+        await conversations.save_settings(conn, row.id, merged(config.model_dump()))
+        await operators.add_audit(conn, actor, "conversation.settings", row.id)
+        return Conversation.model_validate(await _found(conn, conversation_id))
 
 
 async def _found(conn: Any, conversation_id: str) -> Any:

@@ -9,19 +9,22 @@ from starlette.responses import Response
 from admin.pages.changes import Values, configuration_of, text_of, texts_of
 from admin.pages.crud import Crud, add_forms
 from admin.pages.page import show
+from admin.pages.sampling import fill_sampling, read_sampling
 from admin.sign_in import SignedIn
 from core.configuration.character_configs import CharacterInput, NewCharacter
+from core.sampling import FIELDS
 
 router = APIRouter()
 
 
 def _read(form: FormData) -> Values:
     long = {name: text_of(form, name).replace("\r\n", "\n") for name in ("prompt", "greeting")}
-    return {**texts_of(form, "name", "rating"), **long}
+    return {**texts_of(form, "name", "rating"), **long, **read_sampling(form)}
 
 
 def _fill(row: Any) -> Values:
-    return {name: getattr(row, name) for name in ("name", "prompt", "greeting", "rating")}
+    shown = {name: getattr(row, name) for name in ("name", "prompt", "greeting", "rating")}
+    return {**shown, **fill_sampling({name: getattr(row, name) for name in FIELDS})}
 
 
 CHARACTERS = Crud(

@@ -9,13 +9,16 @@ from starlette.responses import Response
 
 from admin.i18n import language_of
 from admin.live import Event, Live, events, json_message, message, partial, stream
-from admin.pages.changes import actor, text_of
+from admin.pages.changes import Page, Values, actor, attempt, text_of, validated
 from admin.pages.instances_view import InstanceView, fleet
 from admin.pages.page import back, show, templates_of
+from admin.pages.sampling import fill_sampling, read_sampling
 from admin.services import services_of
 from admin.sign_in import MayChange, SignedIn
 from core import operator_message
-from db.conversations import get_conversation, last_messages, list_conversations
+from core.configuration.sampling_configs import SamplingConfig
+from core.sampling import merged
+from db.conversations import get_conversation, last_messages, list_conversations, save_settings
 from db.operators import add_audit
 
 router = APIRouter()
@@ -43,13 +46,9 @@ async def conversations(
 @router.get("/conversations/{conversation_id}")
 async def conversation(request: Request, conversation_id: str, _: SignedIn) -> Response:
     """One conversation."""
-    row, instance = await _find(request, conversation_id)
-    async with services_of(request).database.reading() as conn:
-        messages = await last_messages(conn, conversation_id, MOST_MESSAGES)
-    return await show(
-        request, "conversation.html", "conversations",
-        row=row, instance=instance, messages=messages, whole=len(messages) >= row.messages,
-    )  # fmt: skip
+    context = await _context(request, conversation_id)
+    values = fill_sampling(context["row"].settings)
+    return await show(request, "conversation.html", "conversations", values=values, errors={}, **context)
 
 
 @router.post("/conversations/{conversation_id}")
@@ -67,6 +66,26 @@ async def write(request: Request, conversation_id: str, person: MayChange) -> Re
     live: Live = request.app.state.live
     live.publish({"topic": "conversation", "conversation_id": conversation_id, "event": "end"})
     return back(f"/conversations/{conversation_id}", "sent")
+
+
+@router.post("/conversations/{conversation_id}/settings")
+async def set_generation(request: Request, conversation_id: str, person: MayChange) -> Response:
+    """Set the generation settings of this conversation alone."""
+    form = await request.form()
+    row, _instance = await _find(request, conversation_id)
+    url = f"/conversations/{conversation_id}"
+    if row.closed_at is not None:
+        return back(url)
+    page = Page("conversation.html", "conversations", lambda asked: _context(asked, conversation_id))
+
+    async def change() -> Response:
+        config = validated(SamplingConfig, read_sampling(form))
+        async with services_of(request).database.transaction() as conn:
+            await save_settings(conn, conversation_id, merged(config.model_dump()))
+            await add_audit(conn, actor(person), "conversation.settings", conversation_id)
+        return back(url, "saved")
+
+    return await attempt(request, page, read_sampling(form), change)
 
 
 @router.get("/events/conversations/{conversation_id}")
@@ -103,6 +122,15 @@ async def _watched(request: Request, row: Any) -> AsyncIterator[str]:
             yield json_message(name, {"text": event.get("text") or "", "restart": bool(event.get("restart"))})
         else:
             yield await messages()
+
+
+async def _context(request: Request, conversation_id: str) -> Values:
+    """What the page of a conversation shows beside its form."""
+    row, instance = await _find(request, conversation_id)
+    async with services_of(request).database.reading() as conn:
+        messages = await last_messages(conn, conversation_id, MOST_MESSAGES)
+    whole = len(messages) >= row.messages
+    return {"row": row, "instance": instance, "messages": messages, "whole": whole}
 
 
 async def _find(request: Request, conversation_id: str) -> tuple[Any, InstanceView]:
