@@ -1,4 +1,4 @@
-"""Open WebUI's requests as its backend sends them (backend/open_webui/routers/openai.py); the real one runs in
+"""Open WebUI's requests, as its backend (routers/openai.py) sends them; the real one runs in
 `python -m bench open_webui`."""
 
 import json
