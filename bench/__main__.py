@@ -6,7 +6,7 @@ import sys
 from bench.report import machine
 
 BENCHES = (
-    "imports", "start", "memory", "latency", "load", "stream", "storm",
+    "imports", "start", "memory", "latency", "load", "stream", "storm", "faults",
     "gateway", "gateway_faults", "many", "open_webui",
 )  # fmt: skip
 

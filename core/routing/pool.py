@@ -57,6 +57,16 @@ class ProviderPool:
         """An answer has ended."""
         await self._leave(lent.entry)
 
+    async def goes_on(self, candidate: Candidate) -> bool:
+        """Whether a candidate goes on with an answer that stands as the request's last turn."""
+        if candidate.model == AUTO:
+            return False
+        try:
+            entry = await self._entry(candidate.config)
+        except ProviderError:  # it cannot be opened, and when it is asked it says why
+            return False
+        return bool(getattr(entry.provider.model(candidate.model, candidate.key), "prefill", False))
+
     async def list_models(self, candidate: Candidate) -> list[str]:
         """What a candidate's server lists with its key: free of charge. Raises ProviderError."""
         entry = await self._entry(candidate.config)

@@ -12,6 +12,7 @@ from providers.errors import ErrorClass, ProviderError
 LOOK_EVERY = 1.0  # seconds between looks at the rests while everything rests
 TRIAL_LOOK_EVERY = 0.1  # the same while somebody tries one
 RETRY_WITHIN = 1.0  # full jitter of the one retry
+SOON = 5.0  # seconds of rest that are waited for before what has just failed is asked again
 _RETRYABLE = frozenset(
     {
         ErrorClass.RATE_LIMIT, ErrorClass.OVERLOAD, ErrorClass.TRANSIENT, ErrorClass.TIMEOUT,
@@ -49,6 +50,7 @@ class Selection:
         self._avoided: set[str] = set()
         self._hopeless: set[str] = set()
         self._barred: set[int] = set()
+        self._slow: list[Candidate] = []
         self._retry: tuple[float, Candidate] | None = None
         self._retried = False
 
@@ -78,6 +80,8 @@ class Selection:
             if pause is None:
                 pause = self._cooldown.jitter() * RETRY_WITHIN
             self._retry = (self._loop.time() + pause, choice.candidate)
+            if error.error_class is ErrorClass.TIMEOUT:
+                self._slow.append(choice.candidate)
         else:
             self._hopeless.add(scope or scopes.endpoint_model)
         by, leases = choice.leases
@@ -163,7 +167,7 @@ class Selection:
                 if self._may_wait_for(index, one)
             ]
             pause, index = min(waits, default=(float("inf"), -1))
-            if self._retry and not self._retried and self._retry[0] - self._loop.time() <= pause:
+            if self._retry and not self._retried and self._retries_before(pause, *self._retry):
                 return await self._again(*self._retry)
             if any(self._cooldown.on_trial(self._plan.candidates[one].scopes) for _, one in waits):
                 pause = min(pause, TRIAL_LOOK_EVERY)
@@ -178,6 +182,16 @@ class Selection:
                 return choice
             await asyncio.sleep(min(pause or TRIAL_LOOK_EVERY, LOOK_EVERY))
             await self._cooldown.refresh()
+
+    def _retries_before(self, pause: float, at: float, candidate: Candidate) -> bool:
+        """Whether to ask again what has just failed, rather than wait so long for another's rest to end."""
+        now = self._loop.time()
+        if at - now > pause:
+            return False
+        if now + pause >= self._patience:
+            return True
+        # A slow one would cost its whole deadline a second time.
+        return pause > SOON and candidate not in self._slow
 
     async def _again(self, at: float, candidate: Candidate) -> Choice | None:
         self._retried = True

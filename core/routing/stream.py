@@ -78,6 +78,7 @@ class RouteStream:
         self._called = False  # and a tool call among it
         self._proved = False
         self._refused = False
+        self._narrowed = False
         self._knew = False
         self._reader: asyncio.Task[object] | None = None
         self._left = asyncio.Event()
@@ -149,8 +150,11 @@ class RouteStream:
             self._selection = await self._planned()
         if self._committed and not may_go_on(replaces=self._terms.replaces, shown=True, called=self._called):
             raise AnswerBroken(self.attempts)
+        if self._committed and not self._terms.replaces and not self._narrowed:
+            self._narrowed = True
+            await self._narrow(self._selection)
         while not self._refused and (choice := await self._selection.next()) is not None:
-            call = await self._open(choice, self._selection)
+            call = await self._open(choice)
             if call is not None:
                 return call
         if self._committed and not self._terms.replaces:
@@ -174,7 +178,7 @@ class RouteStream:
         patience = now + (KNOWLEDGE_PATIENCE if plan.knowledge else start)
         return Selection(parts.cooldown, parts.prober, plan, until, patience)
 
-    async def _open(self, choice: Choice, selection: Selection) -> Call | None:
+    async def _open(self, choice: Choice) -> Call | None:
         """Ask a candidate; None when it cannot be asked, which is a failed attempt."""
         candidate = choice.candidate
         attempt = Attempt(
@@ -192,13 +196,14 @@ class RouteStream:
         request = _fitted(self._request, candidate)
         if not self._committed or self._terms.replaces:
             return self._run(attempt, lent.model, request, self._end)
-        if not getattr(lent.model, "prefill", False):
-            await self._leave()
-            same = {place for place, one in enumerate(self._plan.candidates) if one.name == candidate.name}
-            selection.bar(same)
-            return None
         shown = "".join(self._shown)
         return self._run(attempt, lent.model, continued(request, shown), self._end, Seam(shown))
+
+    async def _narrow(self, selection: Selection) -> None:
+        """From now on only who can go on with what was shown is asked."""
+        for place, candidate in enumerate(self._plan.candidates):
+            if not await self._parts.pool.goes_on(candidate):
+                selection.bar({place})
 
     def _run(
         self,

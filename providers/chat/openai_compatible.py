@@ -133,14 +133,15 @@ class OpenAICompatibleModel:
         began = asyncio.get_running_loop().time()
         async with await self._open(request) as response:
             if "json" in response.headers.get("Content-Type", ""):
-                for delta in fold_whole(await self._body(response), reply, self._key):
+                whole = fold_whole(await self._body(response), reply, self._key)
+                for delta in [*whole, *reply.end()]:  # nothing of it is shown unless all of it is well
                     yield delta
-            else:
-                with Watch(response.content, self._provider.limits, began) as watch:
-                    reader = Reader(reply, watch, self._key)
-                    while not reader.ended:
-                        for delta in reader.read(await self._read(response, reply)):
-                            yield delta
+                return
+            with Watch(response.content, self._provider.limits, began) as watch:
+                reader = Reader(reply, watch, self._key)
+                while not reader.ended:
+                    for delta in reader.read(await self._read(response, reply)):
+                        yield delta
         for delta in reply.end():
             yield delta
 

@@ -30,6 +30,7 @@ from aiohttp import web
 
 from tests.fakes.llm_faults import FAULTS, Fault, rate_limit
 from tests.fakes.llm_shapes import AnthropicShape, OpenAIShape
+from tests.fakes.llm_whole import misbehave
 
 __all__ = ["FAULTS", "FakeLLM", "Fault", "Healthy", "Seen", "answer_text", "fake_llm", "rate_limit"]
 
@@ -170,7 +171,10 @@ class FakeLLM:
         text = healthy.text if healthy.text is not None else answer_text(seen.model, str(question))
         if isinstance(step, Fault) and step.misbehaviour == "hang_headers":
             await asyncio.sleep(3600)
+        if not seen.body.get("stream") and isinstance(step, Fault):
+            return await misbehave(request, step, text, shape)
         if not seen.body.get("stream"):
+            await asyncio.sleep(healthy.first)
             return web.json_response(shape.whole(seen.model, text))
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
