@@ -31,6 +31,7 @@ class Answer:
     replaces: tuple[str, ...] = ()
     buttons: tuple[tuple[str, str], ...] = ()
     usage: list[dict[str, Any]] = field(default_factory=list)
+    reasoning: str = ""
     settings: dict[str, Any] | None = None
     title: str = ""
 

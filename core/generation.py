@@ -8,17 +8,28 @@ from core.answers import Answer, failure
 from core.channel import Preview
 from core.routing.route import AllCandidatesFailed, Attempt, RouteStream
 from core.texts import text
-from providers.types import Cited, Restart, Text
+from providers.types import Cited, Restart, Text, Thinking
 
 KNOWLEDGE = "knowledge"
 LARGEST = 2**31 - 1
+LONGEST_THOUGHTS = 20_000  # characters of reasoning that are kept
 
 
 class Generation:
-    """Runs a route's stream as a task of its own, so that `stop()` ends it even before the first token."""
+    """Runs a route's stream as a task of its own, so that `stop()` ends it even before the first token.
+    Reasoning is let go of unless `thoughts` says that people may see it."""
 
-    def __init__(self, stream: RouteStream, preview: Preview, publish: Callable[[str | None], None]) -> None:
+    def __init__(
+        self,
+        stream: RouteStream,
+        preview: Preview,
+        publish: Callable[[str | None], None],
+        *,
+        thoughts: bool = False,
+    ) -> None:
         self._stream = stream
+        self._room = LONGEST_THOUGHTS if thoughts else 0
+        self._thoughts: list[str] = []
         self._preview = preview
         self._publish = publish
         self._parts: list[str] = []
@@ -53,13 +64,23 @@ class Generation:
                     self._parts.append(part)
                     self._preview.feed(part)
                     self._publish(part)
+                case Thinking(part):
+                    self._think(part)
                 case Restart():
                     self._parts.clear()
+                    self._room += sum(map(len, self._thoughts))
+                    self._thoughts.clear()
                     self._cited = None
                     self._preview.restart()
                     self._publish(None)
                 case Cited():
                     self._cited = delta
+
+    def _think(self, part: str) -> None:
+        if self._room:
+            kept = part[: self._room]
+            self._thoughts.append(kept)
+            self._room -= len(kept)
 
     async def _stopped(self, consuming: asyncio.Task[None], language: str) -> Answer:
         consuming.cancel()
@@ -79,6 +100,7 @@ class Generation:
                 answer = Answer(answer.text, KNOWLEDGE, "unknown", keep=True)
         else:
             answer = Answer("".join(self._parts).strip(), "model", self._model(), keep=True)
+            answer.reasoning = "".join(self._thoughts).strip()
             if self._cited:
                 answer.source, answer.source_id = KNOWLEDGE, self._cited.ref
         return answer

@@ -97,6 +97,7 @@ async def _record_messages(
             "source": answer.source,
             "source_id": answer.source_id[:200],
             "status": answer.status,
+            "reasoning": answer.reasoning,
             "created_at": max(now(), asked_at + TICK),
         }
     )

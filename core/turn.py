@@ -87,6 +87,7 @@ class Turn:
             status=answer.status,
             buttons=answer.buttons,
             language=language,
+            reasoning=answer.reasoning,
         )
         rows = await place.inbox.finish(
             claim, lambda conn: record(conn, place.instance, claim, question, answer, outbound)
@@ -145,7 +146,8 @@ class Turn:
         preview = place.channel.preview(message, target)
         request = to_request(place.instance, past, message, language, pictures)
         stream = place.router.open(place.instance.route, request, time.monotonic() + CHAT_DEADLINE)
-        self._generation = Generation(stream, preview, self._publish_delta)
+        thoughts = bool(place.instance.route.settings.get("show_reasoning"))
+        self._generation = Generation(stream, preview, self._publish_delta, thoughts=thoughts)
         if self._stopped:
             self._generation.stop()
         try:

@@ -140,6 +140,26 @@ async def test_a_route_that_cannot_see_says_so_and_goes_on_without(desk: Desk) -
     assert await desk.ask("Thank you") == "A square"  # earlier pictures stop nobody
 
 
+async def test_thoughts_are_kept_only_where_the_route_shows_them(
+    desk: Desk, asked: list[ChatRequest]
+) -> None:
+    desk.llm.script("one", Healthy("Yes", thinking="First this."))
+    assert await desk.ask("Is it?") == "Yes"
+    assert desk.channel.messages[-1].reasoning == ""
+    place = desk.host._place
+    route = dataclasses.replace(place.instance.route, settings={"show_reasoning": True})
+    place.instance = dataclasses.replace(place.instance, route=route)
+    assert await desk.ask("Is it?") == "Yes"
+    assert desk.channel.messages[-1].reasoning == "First this."
+    kept = sorted(row.reasoning for row in await desk.rows(Message))
+    assert kept == ["", "", "", "First this."]
+    await desk.ask("Sure?")
+    assert "First this" not in str(asked[-1])
+    assert all("First this" not in str(event) for event in desk.events)
+    history = await desk.host.history("chat")
+    assert [one["reasoning"] for one in history if one["role"] == "assistant"][1] == "First this."
+
+
 async def test_a_caption_is_no_faq_question(desk: Desk) -> None:
     desk.llm.script("one", Healthy("A van"))
     assert await desk.ask("Do you deliver?", pictures=album(desk, "a")) == "A van"
