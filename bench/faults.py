@@ -115,7 +115,7 @@ def told(measured: list[Case]) -> str:
                 (
                     "channel" if replaces else "API client",
                     f"{name} ({ALL[name].expected})",
-                    len(mine) * MESSAGES,
+                    sum(len(case.asked) for case in mine),
                     sum(case.errors for case in mine),
                     sum(case.partial for case in mine),
                     sum(case.broken for case in mine),
