@@ -20,6 +20,7 @@ from admin.security import BodyLimit, Forged, SecurityHeaders
 from admin.services import Services
 from admin.sign_in import Forbidden, SignInNeeded, Throttle
 from admin.templating import Templates
+from core.trial import end_all
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     live.start()
     yield
     await live.close()
+    await end_all()
 
 
 def _install_errors(app: FastAPI) -> None:

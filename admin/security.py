@@ -17,7 +17,8 @@ CSRF_HEADER = "x-csrf"
 PERMISSIONS = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 
 
-SMALL, LARGE = 1 << 20, 21 << 20  # bytes of a form, and of one with a document
+SMALL, LARGE = 1 << 20, 21 << 20  # bytes of a form, and of one with a document or pictures
+LARGE_ONES = ("/documents", "/playground/answer")
 OTHERS = ("/api/", "/w/")  # these limit what they read themselves
 # Browsers name no charset for forms; some of Python's decode to half characters, or fail.
 FOREIGN_CHARSET = re.compile(r"charset[*0-9]*\s*=\s*\"?(?!utf-8\"?\s*(?:;|$))", re.IGNORECASE)
@@ -33,7 +34,7 @@ class BodyLimit:
         if scope["type"] != "http" or scope["path"].startswith(OTHERS):
             await self.app(scope, receive, send)
             return
-        limit = LARGE if scope["path"].endswith("/documents") else SMALL
+        limit = LARGE if scope["path"].endswith(LARGE_ONES) else SMALL
         headers = Headers(scope=scope)
         if FOREIGN_CHARSET.search(headers.get("content-type", "")):
             await PlainTextResponse("Only UTF-8 is read here", 415)(scope, receive, send)

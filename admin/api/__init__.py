@@ -2,11 +2,21 @@
 
 from fastapi import APIRouter
 
-from admin.api import conversations, fleet, gateway_keys, instances, knowledge, providers, routes, tokens
+from admin.api import (
+    compare,
+    conversations,
+    fleet,
+    gateway_keys,
+    instances,
+    knowledge,
+    providers,
+    routes,
+    tokens,
+)
 from admin.api.errors import broken, install_errors
 
 __all__ = ["broken", "install_errors", "router"]
 
 router = APIRouter(prefix="/api/v1")
-for part in (fleet, instances, providers, routes, knowledge, conversations, tokens, gateway_keys):
+for part in (fleet, instances, providers, routes, knowledge, conversations, tokens, gateway_keys, compare):
     router.include_router(part.router)

@@ -6,18 +6,21 @@ from admin.pages import (
     access,
     bases,
     characters,
+    compare,
     conversations,
     dashboard,
     entry,
     first_steps,
+    gateway_keys,
     instances,
     logs,
     palette,
+    playground,
     providers,
     routes,
 )
 
 router = APIRouter(include_in_schema=False)
-for _room in (access, bases, characters, conversations, dashboard, entry, first_steps, instances, logs,
-              palette, providers, routes):  # fmt: skip
+for _room in (access, bases, characters, compare, conversations, dashboard, entry, first_steps, gateway_keys,
+              instances, logs, palette, playground, providers, routes):  # fmt: skip
     router.include_router(_room.router)

@@ -53,12 +53,15 @@ NAVIGATION: tuple[tuple[str, tuple[Room, ...]], ...] = (
             Room("routes", N_("Routes"), "route", "/routes"),
             Room("characters", N_("Characters"), "drama", "/characters"),
             Room("bases", N_("Knowledge bases"), "brain-circuit", "/bases"),
+            Room("playground", N_("Playground"), "flask-conical", "/playground"),
+            Room("compare", N_("Compare"), "zap", "/compare"),
         ),
     ),
     (
         N_("System"),
         (
             Room("people", N_("People"), "users", "/people"),
+            Room("keys", N_("API keys"), "lock", "/keys"),
             Room("tokens", N_("API tokens"), "key-round", "/tokens"),
         ),
     ),

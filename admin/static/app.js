@@ -29,6 +29,7 @@
   const relative = new Intl.RelativeTimeFormat(root.lang, { numeric: "auto", style: "short" });
   const styles = {
     minute: new Intl.DateTimeFormat(root.lang, { timeStyle: "short" }),
+    day: new Intl.DateTimeFormat(root.lang, { dateStyle: "medium", timeZone: "UTC" }),
     full: new Intl.DateTimeFormat(root.lang, { dateStyle: "medium", timeStyle: "short" }),
   };
   const ago = (seconds) => {

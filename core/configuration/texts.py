@@ -7,6 +7,7 @@ WHAT = {
     "widget": ("the widget", "виджет"),
     "provider": ("the provider", "провайдер"),
     "route": ("the route", "маршрут"),
+    "model": ("the model or route", "модель или маршрут"),
     "character": ("the character", "персонаж"),
     "base": ("the knowledge base", "база знаний"),
     "faq": ("the FAQ entry", "запись FAQ"),
@@ -20,6 +21,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     # one field
     "missing": ("is required", "нужно заполнить"),
     "empty": ("must not be empty", "не должно быть пустым"),
+    "prompt_or_messages": ("needs either a prompt or messages", "нужно что-то одно: prompt или messages"),
     "wrong": ("has a wrong value", "неверное значение"),
     "unknown_field": ("is not known{near}", "неизвестное имя{near}"),
     "text": ("must be a text", "должно быть текстом"),

@@ -142,7 +142,8 @@ async def running_panel(folder: Path, sqlite_template: Path) -> AsyncIterator[Pa
     orchestrator = Orchestrator(settings.run_dir / "control.sock", database)
     orchestrator.server.open()
     control = await Control.connect(orchestrator.server.path, timeout=1.0)
-    app = create_app(wired(settings, database, control))
+    services = wired(settings, database, control)
+    app = create_app(services)
     config = uvicorn.Config(
         app, host="127.0.0.1", port=port, log_config=None, ws="none", timeout_graceful_shutdown=1
     )
@@ -158,6 +159,7 @@ async def running_panel(folder: Path, sqlite_template: Path) -> AsyncIterator[Pa
         await panel.client.aclose()
         server.should_exit = True
         await task
+        await services.router.close()
         await control.close()
         orchestrator.server.close()
         await database.close()
