@@ -2,13 +2,16 @@
 
 import asyncio
 import hashlib
+import logging
 from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from core.knowledge.document_kinds import BadDocument
 from core.knowledge.documents import index_faq, read_document, store_document
 from db import knowledge
 
+logger = logging.getLogger(__name__)
 DEMO = "demo"  # the base's id, and the mark of what is refreshed in it
 FAQS = {
     "what": (
@@ -99,7 +102,11 @@ async def _refresh_documents(conn: AsyncConnection, files: list[tuple[str, bytes
     new = wanted.keys() - {row.digest for row in known}
     for digest, (name, data) in wanted.items():
         if digest in new:
-            read = await asyncio.to_thread(read_document, name, data)
+            try:
+                read = await asyncio.to_thread(read_document, name, data)
+            except BadDocument as error:  # Botyard starts without it
+                logger.warning("the demo base goes without %s: %s", name, error)
+                continue
             await store_document(conn, DEMO, read, managed=DEMO)
     return bool(old or new)
 

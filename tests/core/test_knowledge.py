@@ -200,3 +200,15 @@ async def test_the_demo_base_follows_the_docs(database: Database, tmp_path: Path
     assert (found := await model.best("how do I add a telegram bot", [DEMO])) and "FatherBot" in found.text
     assert (found := await model.best("что такое botyard", [DEMO])) and found.kind == "faq"
     assert await model.best("pelican", [DEMO]) and await model.best("obsolete", [DEMO]) is None
+
+
+async def test_the_demo_base_goes_without_a_document_that_has_no_text(
+    database: Database, tmp_path: Path
+) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "bare.md").write_text("# Only a heading\n")
+    (tmp_path / "docs" / "good.md").write_text("# Harbours\n\nShips sleep here.\n")
+    async with database.transaction() as conn:
+        await fill_demo_base(conn, tmp_path / "docs")
+        names = [row.name for row in await knowledge.documents_of(conn, "demo")]
+    assert names == ["good.md"]
