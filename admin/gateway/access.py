@@ -8,6 +8,7 @@ from admin.gateway.errors import LONGEST_NAME, ApiError, no_key, no_model
 from admin.gateway.http import header
 from core.gateway_keys import GatewayKey, GatewayKeys
 from core.routing.book import AUTO, Book, RouteBook
+from core.routing.facts import known_models
 from core.routing.spec import RouteSpec
 from providers.catalog import UnknownKind, find_vendor
 from providers.types import ProviderConfig
@@ -75,9 +76,7 @@ def names(book: Book, key: GatewayKey) -> Iterator[str]:
 
 
 def _models(provider: ProviderConfig) -> Iterator[str]:
-    for entry in provider.options.get("models") or ():
-        yield str(entry["name"])
     try:
-        yield from (model.name for model in find_vendor(provider.kind).models)
+        yield from (one.name for one in known_models(provider, find_vendor(provider.kind)))
     except UnknownKind:
         return

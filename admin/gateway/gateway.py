@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,6 +23,7 @@ from admin.gateway.http import ClientGone, as_headers, read_body, read_json, sen
 from admin.gateway.ledger import Ledger
 from admin.gateway.models import described, listed
 from admin.gateway.outlet import Outlet, attended
+from admin.gateway.passing import EMBEDDINGS, RESPONSES, Passing, read_passed
 from admin.services import Services
 from core.fleet.control import ControlError
 from core.gateway_keys import GatewayKey
@@ -54,6 +56,8 @@ class Gateway:
         self.ledger = Ledger(services.database, services.gateway_keys)
         self._endpoints: dict[str, tuple[str, Callable[[Call], Awaitable[None]]]] = {
             "/chat/completions": ("POST", self._chat),
+            EMBEDDINGS: ("POST", partial(self._pass, EMBEDDINGS)),
+            RESPONSES: ("POST", partial(self._pass, RESPONSES)),
             MODELS: ("GET", self._models),
         }
 
@@ -112,11 +116,23 @@ class Gateway:
             )
 
         answering = Answering(asked, call.outlet, grant.request_id, asked.shows_reasoning(spec), opened)
-        task = asyncio.create_task(answering.run())
+        await self._attend(call, grant, answering)
+
+    async def _pass(self, path: str, call: Call) -> None:
+        asked = read_passed(path, read_json(await read_body(call.scope, call.receive)))
+        spec = await self._access.route(call.key, asked.model)
+        grant = Grant(new_id(), call.key.id, spec.id)
+        passing = Passing(asked, call.outlet, grant.request_id)
+        passing.open(self._router, spec, time.monotonic() + WITHIN)
+        await self._attend(call, grant, passing)
+
+    async def _attend(self, call: Call, grant: Grant, answer: Answering | Passing) -> None:
+        """Run an answer while its client is there; what it used is written however it ends."""
 
         async def settle(conn: AsyncConnection) -> None:
-            await grant.settle(conn, answering.attempts, answering.skipped)
+            await grant.settle(conn, answer.attempts, answer.skipped)
 
+        task = asyncio.create_task(answer.run())
         task.add_done_callback(lambda _: self.ledger.add(settle))
         await attended(task, call.receive, call.outlet)
 

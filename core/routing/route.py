@@ -5,6 +5,7 @@ from core.routing.attempts import AllCandidatesFailed, AnswerBroken, Attempt, Sk
 from core.routing.cooldown import Cooldown
 from core.routing.pool import ProviderPool
 from core.routing.probes import Prober
+from core.routing.single import Ask, Found, SingleCall
 from core.routing.spec import RouteSpec
 from core.routing.states import CandidateState, states_of
 from core.routing.stream import Parts, RouteStream, Terms
@@ -37,6 +38,12 @@ class Router:
         it with one key of several. Without `replaces` the reader cannot take back what it saw: no Restart
         comes, but AnswerBroken where nobody can go on."""
         return RouteStream(self._parts, spec, request, Terms(deadline, allowance, affinity, replaces))
+
+    def single(
+        self, spec: RouteSpec, ask: Ask[Found], deadline: float, allowance: Allowance = UNLIMITED
+    ) -> SingleCall[Found]:
+        """A call beside chat over a route's candidates."""
+        return SingleCall(self._parts, spec, ask, Terms(deadline, allowance))
 
     async def states(self, spec: RouteSpec) -> list[CandidateState]:
         """How each candidate of a route is now, in the route's order, for a question that asks for nothing
