@@ -37,6 +37,7 @@ class Answer:
 
 
 RETRY_BUTTON = (("retry", "retry"),)
+FUTILE = ("cannot_see", "moderated")  # the same question would end the same way
 USUAL = "reset"
 LENGTH_BUTTONS = tuple((f"length_{name}", f"length:{name}") for name in (*LENGTHS, USUAL))
 LENGTH_WORDS = {  # as people may write them, besides the names themselves
@@ -55,8 +56,10 @@ def own(key: str, language: str, **values: object) -> Answer:
 
 
 def failure(key: str, language: str) -> Answer:
-    """What a user reads when no answer could be made; kept so that a reload shows it too."""
-    return Answer(text(key, language), "error", key, status="failed", keep=True, buttons=RETRY_BUTTON)
+    """What a user reads when no answer could be made; kept so that a reload shows it too. It offers to try
+    again only where that may help."""
+    buttons = () if key in FUTILE else RETRY_BUTTON
+    return Answer(text(key, language), "error", key, status="failed", keep=True, buttons=buttons)
 
 
 def command(instance: Instance, message: InboundMessage, language: str) -> Answer | None:

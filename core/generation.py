@@ -116,12 +116,11 @@ class Generation:
 
 def _words_for(error: AllCandidatesFailed) -> str:
     tried = {attempt.provider_id for attempt in error.attempts}
+    if tried <= {KNOWLEDGE} and any(one.reason == "images" for one in error.skipped):
+        return "cannot_see"
     if tried == {KNOWLEDGE}:
         return "unknown"
-    if error.moderated:
-        return "moderated"
-    blind = not tried and any(one.reason == "images" for one in error.skipped)
-    return "cannot_see" if blind else "unavailable"
+    return "moderated" if error.moderated else "unavailable"
 
 
 def _usage_row(number: int, attempt: Attempt) -> dict[str, Any]:

@@ -57,8 +57,8 @@ TEXTS: dict[str, dict[str, str]] = {
         "ru": "С этим сообщением что-то пошло не так. Пожалуйста, отправьте его ещё раз.",
     },
     "cannot_see": {
-        "en": "I cannot look at pictures here. Please describe in words what it shows.",
-        "ru": "Здесь я не умею смотреть картинки. Пожалуйста, опишите словами, что на ней.",
+        "en": "I cannot look at pictures here. Please describe in words what they show.",
+        "ru": "Здесь я не умею смотреть картинки. Пожалуйста, опишите словами, что на них.",
     },
     "picture_lost": {
         "en": "[A picture was sent here, but it could not be loaded.]",
