@@ -138,7 +138,7 @@ class Planner:
             if len(chosen) < AUTO_COUNT or (everywhere and provider_id not in vendors):
                 chosen.append(best[3])
                 vendors.add(provider_id)
-            elif best[0]:
+            if best[0]:
                 self._skip(best[3][0].name, "resting")
         return [candidate for candidates in chosen for candidate in candidates]
 
