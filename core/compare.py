@@ -97,6 +97,7 @@ class Trials:
 
     async def _settle(self, trial: Trial, spec: RouteSpec, question: Question) -> None:
         request_id = new_id()
+        skipped = [[one.candidate, one.reason] for one in trial.skipped]
         rows = [
             {
                 "source": question.source,
@@ -114,7 +115,7 @@ class Trials:
                 "first_token_ms": attempt.first_token_ms,
                 "total_ms": attempt.total_ms,
                 "cost": attempt.cost,
-                "detail": {"error": attempt.error[:500], "cooled": attempt.cooled},
+                "detail": {"error": attempt.error[:500], "cooled": attempt.cooled, "skipped": skipped},
             }
             for number, attempt in enumerate(trial.attempts, 1)
         ]

@@ -18,9 +18,10 @@ from admin.pages import (
     playground,
     providers,
     routes,
+    usage,
 )
 
 router = APIRouter(include_in_schema=False)
 for _room in (access, bases, characters, compare, conversations, dashboard, entry, first_steps, gateway_keys,
-              instances, logs, palette, playground, providers, routes):  # fmt: skip
+              instances, logs, palette, playground, providers, routes, usage):  # fmt: skip
     router.include_router(_room.router)

@@ -1,0 +1,132 @@
+"""Usage by day and by whom, over what is kept as rows and what is left of older ones by day."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Select, case, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.usage import Usage
+from db.usage_days import UsageDay
+
+DAY = 86400
+WORKED = ("ok",)
+STOPPED = ("cancelled",)
+COUNTED = ("answers", "failed", "cancelled", "unpriced", "input_tokens", "output_tokens", "cost")
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """What one instance or key used of one model on one day (UTC, "2026-11-21"); "" where there is none."""
+
+    day: str
+    source: str
+    channel_id: str
+    key_id: str
+    provider_id: str
+    model: str
+    answers: int
+    failed: int
+    cancelled: int
+    unpriced: int
+    input_tokens: int
+    output_tokens: int
+    cost: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which attempts: since when (UTC epoch seconds), and only those of one of these where it is named."""
+
+    since: float
+    source: str = ""
+    channel_id: str = ""
+    provider_id: str = ""
+    model: str = ""
+    outcome: str = ""  # failed, cancelled or fallback
+
+
+def day_of(at: float) -> str:
+    """A moment's day in UTC."""
+    return datetime.fromtimestamp(at, UTC).date().isoformat()
+
+
+async def slices(conn: AsyncConnection, wanted: Wanted) -> list[Slice]:
+    """What was used, by day, instance, key and model. A day that has been summed up is not counted again."""
+    summed = await _summed(conn, wanted)
+    days = {one.day for one in summed}
+    return [*summed, *(one for one in await _counted(conn, wanted) if one.day not in days)]
+
+
+async def _counted(conn: AsyncConnection, wanted: Wanted) -> list[Slice]:
+    day = func.floor(Usage.created_at / DAY).label("day")
+    who = [Usage.source, Usage.channel_id, Usage.key_id, Usage.provider_id, Usage.model]
+    worked, stopped = Usage.outcome.in_(WORKED), Usage.outcome.in_(STOPPED)
+    unpriced = Usage.cost.is_(None) & (func.coalesce(Usage.output_tokens, 0) > 0)
+    sums = [
+        func.sum(case((worked, 1), else_=0)).label("answers"),
+        func.sum(case((worked | stopped, 0), else_=1)).label("failed"),
+        func.sum(case((stopped, 1), else_=0)).label("cancelled"),
+        func.sum(case((unpriced, 1), else_=0)).label("unpriced"),
+        func.sum(func.coalesce(Usage.input_tokens, 0)).label("input_tokens"),
+        func.sum(func.coalesce(Usage.output_tokens, 0)).label("output_tokens"),
+        func.sum(func.coalesce(Usage.cost, 0.0)).label("cost"),
+    ]
+    query = _only(select(day, *who, *sums), wanted).group_by(day, *who)
+    rows = (await conn.execute(query)).all()
+    return [
+        Slice(
+            day_of(float(row.day) * DAY), row.source, row.channel_id or "", row.key_id or "", row.provider_id,
+            row.model, *(getattr(row, name) for name in COUNTED),
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+async def _summed(conn: AsyncConnection, wanted: Wanted) -> list[Slice]:
+    query = select(UsageDay.__table__).where(UsageDay.day >= day_of(wanted.since))
+    for name in ("source", "channel_id", "provider_id", "model"):
+        if getattr(wanted, name):
+            query = query.where(getattr(UsageDay, name) == getattr(wanted, name))
+    rows = (await conn.execute(query)).all()
+    return [Slice(**{name: getattr(row, name) for name in Slice.__slots__}) for row in rows]
+
+
+async def attempts(
+    conn: AsyncConnection, wanted: Wanted, before: float | None = None, limit: int = 100
+) -> list[Any]:
+    """Attempts, newest first."""
+    query = _only(select(Usage.__table__), wanted)
+    if before is not None:
+        query = query.where(Usage.created_at < before)
+    match wanted.outcome:
+        case "failed":
+            query = query.where(Usage.outcome.not_in((*WORKED, *STOPPED)))
+        case "cancelled":
+            query = query.where(Usage.outcome.in_(STOPPED))
+        case "fallback":
+            query = query.where(Usage.outcome.in_(WORKED), Usage.attempt > 1)
+    return list((await conn.execute(query.order_by(Usage.created_at.desc()).limit(limit))).all())
+
+
+async def answer_of(conn: AsyncConnection, usage_id: str) -> list[Any]:
+    """All attempts of the answer that an attempt belongs to, in order; [] where there is none."""
+    own = (await conn.execute(select(Usage.__table__).where(Usage.id == usage_id))).one_or_none()
+    if own is None:
+        return []
+    same = [Usage.id == usage_id]
+    if own.request_id:
+        same.append(Usage.request_id == own.request_id)
+    elif own.message_id:
+        same.append(Usage.message_id == own.message_id)
+    query = select(Usage.__table__).where(or_(*same)).order_by(Usage.attempt, Usage.created_at)
+    return list((await conn.execute(query)).all())
+
+
+def _only(query: Select[Any], wanted: Wanted) -> Select[Any]:
+    query = query.where(Usage.created_at >= wanted.since)
+    for name in ("source", "channel_id", "provider_id", "model"):
+        if getattr(wanted, name):
+            query = query.where(getattr(Usage, name) == getattr(wanted, name))
+    return query
