@@ -1,13 +1,14 @@
 """The gateway as an ASGI application in front of all others: its streams pass no other middleware."""
 
 import asyncio
+import importlib
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -23,14 +24,15 @@ from admin.gateway.http import ClientGone, as_headers, read_body, read_json, sen
 from admin.gateway.ledger import Ledger
 from admin.gateway.models import described, listed
 from admin.gateway.outlet import Outlet, attended
-from admin.gateway.passing import EMBEDDINGS, RESPONSES, Passing, read_passed
 from admin.services import Services
 from core.fleet.control import ControlError
 from core.gateway_keys import GatewayKey
-from core.routing.route import RouteStream
+from core.routing.route import Attempt, RouteStream, Skipped
 from db.base import new_id
 
 PREFIX, MODELS = "/v1", "/models"
+PASSED = ("/embeddings", "/responses")
+PASSING = "admin.gateway.passing"  # loaded when first used: it brings the vendors' HTTP client
 WITHIN = 600.0  # seconds for a whole answer, as the official clients wait
 logger = logging.getLogger(__name__)
 
@@ -46,6 +48,24 @@ class Call:
     rest: str = ""
 
 
+class Answer(Protocol):
+    """An answer on its way, of any endpoint that asks models."""
+
+    @property
+    def attempts(self) -> list[Attempt]:
+        """Every attempt so far."""
+        ...
+
+    @property
+    def skipped(self) -> list[Skipped]:
+        """Candidates that were not asked."""
+        ...
+
+    async def run(self) -> None:
+        """Answer. Raises ApiError as long as nothing was sent."""
+        ...
+
+
 class Gateway:
     """Answers everything under /v1. Whatever goes wrong, the client reads an error in OpenAI's shape."""
 
@@ -56,9 +76,8 @@ class Gateway:
         self.ledger = Ledger(services.database, services.gateway_keys)
         self._endpoints: dict[str, tuple[str, Callable[[Call], Awaitable[None]]]] = {
             "/chat/completions": ("POST", self._chat),
-            EMBEDDINGS: ("POST", partial(self._pass, EMBEDDINGS)),
-            RESPONSES: ("POST", partial(self._pass, RESPONSES)),
             MODELS: ("GET", self._models),
+            **{path: ("POST", partial(self._pass, path)) for path in PASSED},
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -119,14 +138,15 @@ class Gateway:
         await self._attend(call, grant, answering)
 
     async def _pass(self, path: str, call: Call) -> None:
-        asked = read_passed(path, read_json(await read_body(call.scope, call.receive)))
+        module = importlib.import_module(PASSING)
+        asked = module.read_passed(path, read_json(await read_body(call.scope, call.receive)))
         spec = await self._access.route(call.key, asked.model)
         grant = Grant(new_id(), call.key.id, spec.id)
-        passing = Passing(asked, call.outlet, grant.request_id)
+        passing = module.Passing(asked, call.outlet, grant.request_id)
         passing.open(self._router, spec, time.monotonic() + WITHIN)
         await self._attend(call, grant, passing)
 
-    async def _attend(self, call: Call, grant: Grant, answer: Answering | Passing) -> None:
+    async def _attend(self, call: Call, grant: Grant, answer: Answer) -> None:
         """Run an answer while its client is there; what it used is written however it ends."""
 
         async def settle(conn: AsyncConnection) -> None:
