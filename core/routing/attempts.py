@@ -1,9 +1,10 @@
 """What was tried for one answer, and the error when nothing of it worked."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from core.routing.eligibility import estimate
+from core.routing.facts import Price
 from providers.errors import ErrorClass
 from providers.types import ChatRequest
 
@@ -35,6 +36,7 @@ class Attempt:
     cached_tokens: int | None = None
     cost: float | None = None
     free: bool = False
+    price: Price | None = field(default=None, repr=False, compare=False)
     key_number: int = 0
 
     def settle(self, request: ChatRequest, received: int) -> None:
@@ -46,8 +48,11 @@ class Attempt:
             if self.output_tokens is None:
                 self.output_tokens = received // 4
                 self.estimated = True
+        given, made = self.input_tokens, self.output_tokens
         if self.free:
             self.cost = 0.0
+        elif self.price is not None and given is not None and made is not None:
+            self.cost = self.price.cost(given, made, self.cached_tokens or 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from core.routing.attempts import Skipped
 from core.routing.eligibility import Demand, against, unsure
-from core.routing.facts import Facts, facts_of, is_local, known_models
+from core.routing.facts import Facts, Price, facts_of, is_local, known_models
 from core.routing.scopes import Scopes, scopes_of
 from core.routing.spec import RouteSpec
 from providers.catalog import UnknownKind, Vendor, find_vendor
@@ -39,6 +39,11 @@ class Candidate:
     def free(self) -> bool:
         """Whether it costs nothing."""
         return self.facts.free or self.facts.local
+
+    @property
+    def price(self) -> Price | None:
+        """What it costs, None when nobody knows."""
+        return self.facts.price
 
     @property
     def local(self) -> bool:

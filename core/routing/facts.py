@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from providers.catalog import Vendor
@@ -13,10 +13,30 @@ _ABILITIES = ("vision", "tools", "json", "reasoning")
 _NEAR = (".local", ".lan", ".internal", ".home.arpa")
 
 
+class Price(Protocol):
+    """What a model costs."""
+
+    def cost(self, input_tokens: int, output_tokens: int, cached: int) -> float:
+        """In USD, for so many tokens; `cached` is a part of the input."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPrice:
+    """An operator's own price, in USD per million tokens."""
+
+    input: float
+    output: float
+
+    def cost(self, input_tokens: int, output_tokens: int, cached: int) -> float:
+        """In USD; what was cached costs as much as the rest."""
+        return (input_tokens * self.input + output_tokens * self.output) / 1e6
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """A model as a candidate. None is unknown, and so is a `context` of 0; `local`: what it is asked stays
-    on machines of one's own."""
+    on machines of one's own; `price` None: nobody knows it."""
 
     name: str
     quality: int = 0
@@ -27,6 +47,7 @@ class Facts:
     reasoning: bool | None = None
     free: bool = False
     local: bool = False
+    price: Price | None = None
 
     @property
     def abilities(self) -> frozenset[str]:
@@ -67,7 +88,14 @@ def _facts(config: ProviderConfig, vendor: Vendor, name: str, own: Mapping[str, 
             value = getattr(known, field, None)
         if value is not None:
             values[field] = value
-    return Facts(name, local=local, **values)
+    return Facts(name, local=local, price=_price(own), **values)
+
+
+def _price(own: Mapping[str, Any]) -> Price | None:
+    prices = own.get("price_in"), own.get("price_out")
+    if None in prices:
+        return None
+    return OwnPrice(float(prices[0] or 0), float(prices[1] or 0))
 
 
 def _own(config: ProviderConfig) -> Iterable[Mapping[str, Any]]:

@@ -182,7 +182,11 @@ class RouteStream:
         """Ask a candidate; None when it cannot be asked, which is a failed attempt."""
         candidate = choice.candidate
         attempt = Attempt(
-            candidate.config.id, candidate.model, free=candidate.free, key_number=candidate.key_number
+            candidate.config.id,
+            candidate.model,
+            free=candidate.free,
+            price=candidate.price,
+            key_number=candidate.key_number,
         )
         self._choice = choice
         try:

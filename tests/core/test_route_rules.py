@@ -208,3 +208,11 @@ async def test_states_tell_who_rests_until_when_and_why(router: Router, llm: Fak
     assert resting.until and 25 < resting.until - time() < 40
     assert (well.provider_id, well.model, well.key_number, well.state) == ("b", "good", 1, "healthy")
     assert (off.state, off.skipped) == ("off", "disabled")
+
+
+async def test_an_attempt_knows_its_cost(router: Router, llm: FakeLLM) -> None:
+    config = cloud(llm, "a", model("dear", price_in=2.0, price_out=10.0))
+    for name, cost in (("dear", 5 * 2e-6 + len("dear answers: hello-0") * 10e-6), ("unknown", None)):
+        stream = router.open(RouteSpec("r", (f"a:{name}",), {}, (config,)), HELLO, monotonic() + 20)
+        await answered(stream)
+        assert stream.attempts[0].cost == (cost and pytest.approx(cost))
