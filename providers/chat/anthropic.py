@@ -10,6 +10,7 @@ import anthropic
 import httpx2
 
 from providers.catalog import Quirk, Vendor
+from providers.chat.content import anthropic_content, encodable
 from providers.chat.limits import limits_of
 from providers.chat.reply import Reply
 from providers.classify import redact, to_error, to_stream_error
@@ -192,17 +193,17 @@ def input_tokens(usage: dict[str, Any]) -> int | None:
 def body_of(name: str, request: ChatRequest, quirk: Quirk, options: dict[str, Any]) -> dict[str, Any]:
     """Keyword arguments for the SDK's create."""
     sampling = request.sampling
-    turns = [turn for turn in request.turns if turn.role != "system" and turn.text]
+    turns = [turn for turn in request.turns if turn.role != "system" and (turn.text or turn.images)]
     if not turns or turns[0].role != "user":
         turns.insert(0, ChatTurn("user", "…"))  # a conversation must begin with the user
     body: dict[str, Any] = {
         "model": name,
         "max_tokens": sampling.max_tokens or DEFAULT_MAX_TOKENS,
-        "messages": [{"role": turn.role, "content": _fit(turn.text)} for turn in turns],
+        "messages": [{"role": turn.role, "content": anthropic_content(turn)} for turn in turns],
     }
     system = "\n\n".join(turn.text for turn in request.turns if turn.role == "system")
     if system:
-        body["system"] = _fit(system)
+        body["system"] = encodable(system)
     extra: dict[str, Any] = {}  # the SDK has no arguments for what newer models refuse
     if sampling.temperature is not None and "temperature" not in quirk.refuses:
         extra["temperature"] = min(sampling.temperature, 1.0)
@@ -210,10 +211,6 @@ def body_of(name: str, request: ChatRequest, quirk: Quirk, options: dict[str, An
         extra["top_p"] = sampling.top_p
     extra.update(options.get("body") or {})
     return {**body, "extra_body": extra} if extra else body
-
-
-def _fit(text: str) -> str:
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def explained(error: Exception, key: str, *, begun: bool = False) -> ProviderError:

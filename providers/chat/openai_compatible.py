@@ -3,12 +3,14 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 
 from providers.catalog import Quirk, Vendor
+from providers.chat.content import openai_content
 from providers.chat.events import Reader, fold_whole
 from providers.chat.limits import Watch, limits_of
 from providers.chat.reply import Reply
@@ -183,7 +185,7 @@ def body_of(name: str, request: ChatRequest, quirk: Quirk, options: dict[str, An
     stream = bool(options.get("stream", True))
     body: dict[str, Any] = {
         "model": name,
-        "messages": [{"role": turn.role, "content": turn.text} for turn in turns],
+        "messages": [{"role": turn.role, "content": openai_content(turn)} for turn in turns],
         "stream": stream,
     }
     if stream and quirk.usage:
@@ -210,7 +212,7 @@ def merge_system(turns: tuple[ChatTurn, ...]) -> tuple[ChatTurn, ...]:
     if not system:
         return tuple(rest)
     if rest and rest[0].role == "user":
-        return (ChatTurn("user", f"{system}\n\n{rest[0].text}"), *rest[1:])
+        return (replace(rest[0], text=f"{system}\n\n{rest[0].text}"), *rest[1:])
     return (ChatTurn("user", system), *rest)
 
 
