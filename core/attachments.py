@@ -11,7 +11,7 @@ from core.pictures import Picture
 
 MOST_NOW = 10  # pictures of the question; an album has no more
 MOST_PAST = 3  # newest pictures of the conversation that are sent again
-MOST_BYTES = 20 * 1024 * 1024  # of one request: processes are small
+MOST_BYTES = 12 * 1024 * 1024  # of one request: it is held three times over while it is sent
 FETCH_WITHIN = 20.0  # seconds for all of them
 logger = logging.getLogger(__name__)
 
