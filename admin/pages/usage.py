@@ -29,7 +29,7 @@ SOURCES = {
     "compare": N_("compare"),
 }
 OUTCOMES = {"failed": N_("failed"), "cancelled": N_("stopped"), "fallback": N_("fallbacks")}
-PAGE = 100
+PAGE = 50
 COLUMNS = (
     "day", "source", "instance", "key", "provider", "model", "answers", "failed", "cancelled", "input_tokens",
     "output_tokens", "cost_usd", "price_unknown",
@@ -100,8 +100,8 @@ async def export(request: Request, _: SignedIn) -> Response:
     for one in sorted(found, key=lambda one: (one.day, one.source, one.provider_id, one.model)):
         table.writerow([
             one.day, one.source, _plain(names.get(one.channel_id, one.channel_id)), one.key_id[:12],
-            one.provider_id, _plain(one.model), one.answers, one.failed, one.cancelled, one.input_tokens, one.output_tokens,
-            f"{one.cost:.6f}", one.unpriced,
+            one.provider_id, _plain(one.model), one.answers, one.failed, one.cancelled,
+            one.input_tokens, one.output_tokens, f"{one.cost:.6f}", one.unpriced,
         ])  # fmt: skip
     headers = {"content-disposition": 'attachment; filename="usage.csv"', "cache-control": "no-store"}
     return Response(out.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from db.usage_charts import Slice
 
-WIDTH, HEIGHT, LEFT, BOTTOM = 720, 200, 46, 22
+WIDTH, HEIGHT, LEFT, BOTTOM = 480, 190, 48, 22
 MOST_BARS = 12
 
 
@@ -112,7 +112,7 @@ def chart(
         for place, one in enumerate(days)
     ]  # fmt: skip
     lines = [(round(floor - top * part * scale, 1), top * part) for part in (0.0, 0.5, 1.0)]
-    every = max(1, -(-len(days) // 8))
+    every = max(1, -(-len(days) // 7))
     labels = [
         (round(LEFT + step * (place + 0.5), 1), one.key)
         for place, one in enumerate(days)

@@ -16,7 +16,7 @@
   };
 
   // Numbers as people read them
-  const seconds = (ms) => (ms === null || ms === undefined ? "—" : `${(ms < 10000 ? hundredth : tenth).format(ms / 1000)} ${texts.s}`);
+  const seconds = (ms) => (ms === null || ms === undefined ? "—" : ms < 10 ? `< ${hundredth.format(0.01)} ${texts.s}` : `${(ms < 10000 ? hundredth : tenth).format(ms / 1000)} ${texts.s}`);
   const money = (usd) => {
     if (usd === null || usd === undefined) return texts.unknown;
     if (usd === 0) return texts.free;

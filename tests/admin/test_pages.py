@@ -8,7 +8,7 @@ ROOMS = [
     "/", "/welcome", "/conversations", "/logs", "/audit", "/people", "/tokens",
     *(f"/{room}{form}" for room in ("bots", "widgets", "providers", "routes", "characters", "bases")
       for form in ("", "/new")),
-    "/palette", "/palette?q=b",
+    "/palette", "/palette?q=b", "/playground", "/compare", "/usage", "/usage?days=90", "/keys",
 ]  # fmt: skip
 
 

@@ -16,7 +16,7 @@ PAGES = [
     "/bots", "/bots/new", "/bots/support", "/bots/sales", "/widgets", "/widgets/new", "/widgets/shop",
     "/providers", "/providers/new", "/providers/openai", "/routes", "/routes/new", "/routes/default",
     "/characters", "/characters/new", "/characters/luna", "/bases", "/bases/new", "/bases/shop",
-    "/bases/shop/faq/new",
+    "/bases/shop/faq/new", "/playground", "/compare", "/usage", "/usage?days=30&outcome=failed", "/keys",
 ]  # fmt: skip
 RUN = """async () => (await axe.run({resultTypes: ["violations"]})).violations
     .filter(one => ["serious", "critical"].includes(one.impact))
