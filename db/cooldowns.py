@@ -12,9 +12,10 @@ from db.base import now
 PATIENCE = 0.2  # seconds that a write waits for another process's; it waits in the loop
 KEPT_FOR = 2 * 3600.0  # seconds that a failure is remembered after its rest
 _PREPARE = """
+PRAGMA page_size = 1024;
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
-PRAGMA cache_size = -64;
+PRAGMA cache_size = -16;
 PRAGMA temp_store = MEMORY;
 PRAGMA wal_autocheckpoint = 64;
 CREATE TABLE IF NOT EXISTS rest (
