@@ -14,7 +14,7 @@ from db import gateway_keys
 from db.database import Database
 from db.trouble import Unavailable
 
-LINGER = 0.2  # seconds in which answers that end are written together
+LINGER = 0.5  # seconds in which answers that end are written together
 AGAIN_AFTER = 2.0  # seconds after which an unreachable database is tried again
 AT_ONCE = 200  # answers in one transaction
 MOST_WAITING = 50_000  # answers; beyond, the oldest are dropped: memory has an end

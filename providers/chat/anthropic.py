@@ -91,7 +91,7 @@ class AnthropicModel:
 
     async def stream(self, request: ChatRequest) -> AsyncIterator[Delta]:
         """Yield the answer's deltas; see providers.types.ChatModel."""
-        reply = Reply()
+        reply = Reply(continues=request.turns[-1:] != () and request.turns[-1].role == "assistant")
         try:
             async with aclosing(self._deltas(request, reply)) as deltas:
                 async for delta in deltas:

@@ -5,6 +5,7 @@ from typing import Any
 
 from providers.chat.limits import Watch
 from providers.chat.reply import Reply
+from providers.chat.tools import call_parts
 from providers.classify import to_error, to_stream_error
 from providers.errors import ErrorClass, ProviderError
 from providers.sse import SseDecoder
@@ -80,6 +81,8 @@ def _fold(event: dict[str, Any], part: str, reply: Reply, key: str, deltas: list
         usage = usage.get("usage", usage)
         if isinstance(usage, dict):
             reply.count(usage.get("prompt_tokens"), usage.get("completion_tokens"))
+            details = usage.get("prompt_tokens_details")
+            reply.cached(details.get("cached_tokens") if isinstance(details, dict) else None)
     message = choice.get(part)
     if isinstance(message, dict):
         _message(message, reply, deltas)
@@ -100,6 +103,8 @@ def _message(message: dict[str, Any], reply: Reply, deltas: list[Delta]) -> None
         for piece in content:
             if isinstance(piece, dict):
                 _piece(piece, reply, deltas)
+    if message.get("tool_calls"):
+        deltas += reply.calls(call_parts(message["tool_calls"]))
     refusal = message.get("refusal")
     if isinstance(refusal, str) and refusal:
         raise ProviderError(ErrorClass.CONTENT, "the model refused")

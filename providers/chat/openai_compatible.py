@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from providers.catalog import Quirk, Vendor
-from providers.chat.content import openai_content
 from providers.chat.events import Reader, fold_whole
 from providers.chat.limits import Watch, limits_of
 from providers.chat.reply import Reply
+from providers.chat.tools import asked_of, message_of
 from providers.classify import redact, to_error
 from providers.errors import ErrorClass, ProviderError
 from providers.types import ChatRequest, ChatTurn, Delta, ProviderConfig
@@ -131,7 +131,7 @@ class OpenAICompatibleModel:
 
     async def stream(self, request: ChatRequest) -> AsyncIterator[Delta]:
         """Yield the answer's deltas; see providers.types.ChatModel."""
-        reply = Reply()
+        reply = Reply(continues=request.turns[-1:] != () and request.turns[-1].role == "assistant")
         began = asyncio.get_running_loop().time()
         async with await self._open(request) as response:
             if "json" in response.headers.get("Content-Type", ""):
@@ -185,16 +185,18 @@ def body_of(name: str, request: ChatRequest, quirk: Quirk, options: dict[str, An
     stream = bool(options.get("stream", True))
     body: dict[str, Any] = {
         "model": name,
-        "messages": [{"role": turn.role, "content": openai_content(turn)} for turn in turns],
+        "messages": [message_of(turn) for turn in turns],
         "stream": stream,
     }
     if stream and quirk.usage:
         body["stream_options"] = {"include_usage": True}
     sampling = request.sampling
-    for field in ("temperature", "top_p", "max_tokens"):
+    for field in ("temperature", "top_p", "max_tokens", "frequency_penalty", "presence_penalty"):
         value = getattr(sampling, field)
         if value is not None and field not in quirk.refuses:
             body[quirk.max_tokens_as if field == "max_tokens" and quirk.max_tokens_as else field] = value
+    asked = asked_of(request)
+    body.update({name: value for name, value in asked.items() if name not in quirk.refuses})
     body.update(options.get("body") or {})
     return body
 

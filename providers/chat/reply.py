@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from providers.errors import ErrorClass, ProviderError
 from providers.surrogates import Mender
 from providers.thinking import ThinkingSplitter
-from providers.types import Delta, Finish, Text, Thinking, Tokens
+from providers.types import CallPart, Delta, Finish, Text, Thinking, Tokens
 
 LONGEST_REPLY = 2_000_000  # characters; nobody reads more, and a runaway server must not fill the memory
 _REASONS = {"length": "length", "max_tokens": "length", "tool_calls": "tool_calls", "tool_use": "tool_calls"}
@@ -14,16 +14,20 @@ _BROKEN = frozenset({"error", "abort", "malformed_function_call"})
 
 
 class Reply:
-    """Takes pieces in the vendor's words; `end` gives Tokens and Finish, or raises ProviderError."""
+    """Takes pieces in the vendor's words; `end` gives Tokens and Finish, or raises ProviderError. One that
+    goes on with the request's last turn keeps the space that it begins with."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, continues: bool = False) -> None:
+        self._continues = continues
         self.finish_reason = ""
         self._splitter = ThinkingSplitter()
         self._mender = Mender()
         self._visible = False
+        self._called = False
         self._size = 0
         self._input: int | None = None
         self._output: int | None = None
+        self._cached: int | None = None
 
     @property
     def begun(self) -> bool:
@@ -39,6 +43,20 @@ class Reply:
         """Reasoning that came in a field of its own."""
         self._grow(text)
         return [Thinking(text)] if text else []
+
+    def calls(self, parts: Iterable[CallPart]) -> list[Delta]:
+        """Pieces of tool calls."""
+        found: list[Delta] = []
+        for part in parts:
+            self._grow(part.name + part.arguments)
+            self._called = True
+            found.append(part)
+        return found
+
+    def cached(self, tokens: object) -> None:
+        """How much of the input the vendor had cached."""
+        if isinstance(tokens, int):
+            self._cached = tokens
 
     def count(self, input_tokens: object, output_tokens: object) -> None:
         """What the vendor counted so far; the last word holds."""
@@ -66,10 +84,10 @@ class Reply:
             raise ProviderError(
                 ErrorClass.TRUNCATED, self.finish_reason or "the stream ended without a finish"
             )
-        if self._splitter.open or not self._visible:
+        if self._splitter.open or not (self._visible or self._called):
             raise ProviderError(ErrorClass.EMPTY, "no visible text")
         if self._input is not None or self._output is not None:
-            deltas.append(Tokens(self._input, self._output))
+            deltas.append(Tokens(self._input, self._output, self._cached))
         return [*deltas, Finish(_REASONS.get(self.finish_reason, "stop"))]
 
     def _shown(self, pieces: Iterable[Text | Thinking]) -> list[Delta]:
@@ -78,9 +96,9 @@ class Reply:
         deltas: list[Delta] = []
         for piece in pieces:
             if isinstance(piece, Text) and not self._visible:
-                text = piece.text.lstrip()
+                text = piece.text if self._continues else piece.text.lstrip()
+                self._visible = bool(text.strip())
                 if text:
-                    self._visible = True
                     deltas.append(Text(text))
             else:
                 deltas.append(piece)
