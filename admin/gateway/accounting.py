@@ -8,7 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.routing.allowance import UNLIMITED, Allowance
 from core.routing.attempts import Attempt, Skipped
+from core.routing.candidates import KNOWLEDGE
 from db import usage
+
+LARGEST = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +37,31 @@ class Grant:
                 "model": attempt.model[:200],
                 "attempt": number,
                 "outcome": attempt.outcome,
-                "input_tokens": attempt.input_tokens,
-                "output_tokens": attempt.output_tokens,
+                "input_tokens": _storable(attempt.input_tokens),
+                "output_tokens": _storable(attempt.output_tokens),
                 "estimated": attempt.estimated,
                 "first_token_ms": attempt.first_token_ms,
                 "total_ms": attempt.total_ms,
+                "cached_tokens": _storable(attempt.cached_tokens),
+                "cost": attempt.cost,
+                "detail": _detail(attempt, skipped),
             }
             for number, attempt in enumerate(attempts, 1)
+            if attempt.provider_id != KNOWLEDGE
         ]
         await usage.add_usage(conn, rows)
+
+
+def _detail(attempt: Attempt, skipped: Sequence[Skipped]) -> dict[str, Any]:
+    """What explains an attempt to an operator."""
+    found = {
+        "error": attempt.error,
+        "cooled": attempt.cooled,
+        "skipped": [[one.candidate, one.reason] for one in skipped],
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def _storable(tokens: int | None) -> int | None:
+    """A vendor may count whatever it likes; a row holds 32 bits."""
+    return None if tokens is None else int(min(max(tokens, 0), LARGEST))

@@ -19,7 +19,7 @@ from admin.gateway.access import Access
 from admin.gateway.accounting import Grant
 from admin.gateway.answering import Answering
 from admin.gateway.asked import read_chat
-from admin.gateway.errors import ApiError
+from admin.gateway.errors import ApiError, limited
 from admin.gateway.http import ClientGone, as_headers, read_body, read_json, send_json
 from admin.gateway.ledger import Ledger
 from admin.gateway.models import described, listed
@@ -28,6 +28,7 @@ from admin.services import Services
 from core.fleet.control import ControlError
 from core.gateway_keys import GatewayKey
 from core.routing.route import Attempt, RouteStream, Skipped
+from core.routing.spec import RouteSpec
 from db.base import new_id
 
 PREFIX, MODELS = "/v1", "/models"
@@ -126,7 +127,7 @@ class Gateway:
         asked = read_chat(read_json(await read_body(call.scope, call.receive)))
         spec = await self._access.route(call.key, asked.model)
         request = asked.for_route(spec)
-        grant = Grant(new_id(), call.key.id, spec.id)
+        grant = self._grant(call.key, spec)
         deadline = time.monotonic() + WITHIN
 
         def opened() -> RouteStream:
@@ -141,10 +142,17 @@ class Gateway:
         module = importlib.import_module(PASSING)
         asked = module.read_passed(path, read_json(await read_body(call.scope, call.receive)))
         spec = await self._access.route(call.key, asked.model)
-        grant = Grant(new_id(), call.key.id, spec.id)
+        grant = self._grant(call.key, spec)
         passing = module.Passing(asked, call.outlet, grant.request_id)
-        passing.open(self._router, spec, time.monotonic() + WITHIN)
+        passing.open(self._router, spec, time.monotonic() + WITHIN, grant.allowance)
         await self._attend(call, grant, passing)
+
+    def _grant(self, key: GatewayKey, spec: RouteSpec) -> Grant:
+        """Leave to answer. Raises ApiError where a limit gives none."""
+        grant = Grant(new_id(), key.id, spec.id)
+        if grant.allowance.stopped:
+            raise limited(grant.allowance.resets_at)
+        return grant
 
     async def _attend(self, call: Call, grant: Grant, answer: Answer) -> None:
         """Run an answer while its client is there; what it used is written however it ends."""

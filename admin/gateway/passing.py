@@ -12,6 +12,7 @@ from admin.gateway.errors import ApiError, all_failed, broken, route_header
 from admin.gateway.fields import flag, missing, passed_on, text_of
 from admin.gateway.http import Header, send_json
 from admin.gateway.outlet import Outlet
+from core.routing.allowance import Allowance
 from core.routing.attempts import AllCandidatesFailed, Attempt, Skipped
 from core.routing.route import Router
 from core.routing.single import Ask, SingleCall
@@ -64,9 +65,9 @@ class Passing:
     request_id: str
     call: SingleCall[aiohttp.ClientResponse] = field(init=False)
 
-    def open(self, router: Router, spec: RouteSpec, deadline: float) -> None:
+    def open(self, router: Router, spec: RouteSpec, deadline: float, allowance: Allowance) -> None:
         """Choose the route."""
-        self.call = router.single(spec, Ask(takes, self._post), deadline)
+        self.call = router.single(spec, Ask(takes, self._post), deadline, allowance)
 
     @property
     def attempts(self) -> list[Attempt]:
@@ -122,7 +123,7 @@ class Passing:
         counts = {name: int(number) for name, number in COUNTS.findall(tail)}  # the last one of each holds
         given = counts.get(b"prompt", counts.get(b"input"))
         made = counts.get(b"completion", counts.get(b"output"))
-        self.call.ended(given, made)
+        self.call.ended(given, 0 if self.asked.path == EMBEDDINGS else made)
 
     def _failure(self, error: AllCandidatesFailed) -> ApiError:
         unable = {"model_gone", "caller"}

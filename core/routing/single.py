@@ -73,6 +73,8 @@ class SingleCall(Generic[Found]):
         attempt = self.attempts[-1]
         attempt.outcome = "ok"
         attempt.input_tokens, attempt.output_tokens = input_tokens, output_tokens
+        if input_tokens is not None and output_tokens is not None:
+            attempt.settle(ChatRequest(()), 0)
         self._time(attempt)
 
     def broke(self) -> None:
@@ -89,8 +91,9 @@ class SingleCall(Generic[Found]):
     async def _one(self, selection: Selection, choice: Choice) -> Found:
         candidate = choice.candidate
         attempt = Attempt(
-            candidate.config.id, candidate.model, free=candidate.free, key_number=candidate.key_number
-        )
+            candidate.config.id, candidate.model, free=candidate.free, price=candidate.price,
+            key_number=candidate.key_number,
+        )  # fmt: skip
         self.attempts.append(attempt)
         self._began = asyncio.get_running_loop().time()
         told = False
