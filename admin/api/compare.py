@@ -1,5 +1,6 @@
 """One prompt to several models or routes at once, with time, tokens and cost of each."""
 
+import asyncio
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -11,7 +12,7 @@ from admin.api.errors import language_of
 from admin.i18n import SPOKEN, Language
 from admin.trial_events import Watching, lines, steps_of, summary
 from core.compare import CompareInput, Question, Trials
-from core.trial import watched
+from core.trial import Trial, watched
 
 router = api_router("compare")
 
@@ -51,7 +52,11 @@ def _spoken(request: Request) -> Language:
 
 @router.post("/compare", response_model=Comparison)
 async def compare(
-    asked: CompareInput, parts: Parts, actor: Actor, t: Annotated[Language, Depends(_spoken)]
+    request: Request,
+    asked: CompareInput,
+    parts: Parts,
+    actor: Actor,
+    t: Annotated[Language, Depends(_spoken)],
 ) -> Any:
     """Ask them all. With `stream`: server-sent events text, thinking, restart, attempts and end, each with
     the number `n` of its model."""
@@ -62,8 +67,10 @@ async def compare(
     if asked.stream:
         answer: Response = Watching(lines(trials, t))
         return answer
+    leaving = asyncio.create_task(_stopped_when_left(request, trials))
     async for _event in watched(trials):
         pass
+    leaving.cancel()
     return Comparison(
         results=[
             Compared(
@@ -73,3 +80,11 @@ async def compare(
             for trial in trials
         ]
     )  # fmt: skip
+
+
+async def _stopped_when_left(request: Request, trials: list[Trial]) -> None:
+    """Nobody pays for answers that nobody waits for."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    for trial in trials:
+        trial.stop()

@@ -4,9 +4,11 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 from playwright.async_api import Page, expect
 
+from core.api_tokens import create_token
 from core.configuration.provider_configs import NewProvider
 from core.configuration.route_configs import NewRoute
 from core.configuration.service import Configuration
@@ -182,3 +184,14 @@ async def test_a_key_is_made_shown_once_and_revoked(panel: Panel, page: Page, ve
     await expect(page.get_by_text("No key yet")).to_be_visible()
     refused = await panel.client.get("/v1/models", headers={"authorization": f"Bearer {key}"})
     assert refused.status_code == 401
+
+
+async def test_who_hangs_up_on_a_comparison_stops_it(panel: Panel, vendor: FakeLLM) -> None:
+    vendor.script("model-a", Healthy("word " * 400, chunks=400, delay=0.1))
+    await connect(panel, vendor)
+    token, _ = await create_token(panel.database, "ann", "test")
+    asked = {"prompt": "Hi", "models": ["one:model-a"]}
+    headers = {"authorization": f"Bearer {token}"}
+    with pytest.raises(httpx.ReadTimeout):
+        await panel.client.post("/api/v1/compare", json=asked, headers=headers, timeout=1)
+    await vendor.wait_disconnect(1.0)
