@@ -1,12 +1,14 @@
 """The playground and compare in a real browser, against real HTTP to a fake vendor."""
 
 import asyncio
+import base64
 import time
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 from playwright.async_api import Page, expect
+from sqlalchemy import text
 
 from core.api_tokens import create_token
 from core.configuration.provider_configs import NewProvider
@@ -17,6 +19,7 @@ from tests.admin.panel import Panel
 from tests.browser.conftest import set_up
 from tests.fakes.llm import FAULTS, FakeLLM, Healthy, fake_llm
 
+DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 MARKDOWN = """# Tides
 
 The **moon** pulls <img src=x onerror=alert(1)>:
@@ -195,3 +198,46 @@ async def test_who_hangs_up_on_a_comparison_stops_it(panel: Panel, vendor: FakeL
     with pytest.raises(httpx.ReadTimeout):
         await panel.client.post("/api/v1/compare", json=asked, headers=headers, timeout=1)
     await vendor.wait_disconnect(1.0)
+
+
+async def test_a_picture_goes_along(panel: Panel, page: Page, vendor: FakeLLM) -> None:
+    await set_up(panel, page)
+    await connect(panel, vendor)
+    await page.goto(panel.url + "/playground")
+    await page.locator("#f-picture").set_input_files(
+        {"name": "dot.png", "mimeType": "image/png", "buffer": base64.b64decode(DOT)}
+    )
+    await expect(page.get_by_alt_text("The chosen picture")).to_be_visible()
+    await page.get_by_label("Your question").fill("What is this?")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".play-answer [data-part=facts]")).to_contain_text("model-a")
+    await expect(page.locator(".play-said img")).to_be_visible()
+    words, picture = vendor.requests[0].body["messages"][0]["content"]
+    assert words["text"] == "What is this?"
+    assert picture["image_url"]["url"] == f"data:image/png;base64,{DOT}"
+
+
+async def test_a_key_can_be_switched_off_and_viewers_only_read(
+    panel: Panel, page: Page, vendor: FakeLLM
+) -> None:
+    await set_up(panel, page)
+    await connect(panel, vendor)
+    await page.goto(panel.url + "/keys")
+    await page.get_by_label("Who uses it?").fill("Shop")
+    await page.get_by_label("Last day").fill("2030-01-31")
+    await page.get_by_role("button", name="Make a key").click()
+    await page.locator("#fresh").wait_for()
+    await page.get_by_role("link", name="Shop").click()
+    await expect(page.get_by_label("Last day")).to_have_value("2030-01-31")
+    await page.get_by_label("Switched on").uncheck()
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.locator(".head")).to_contain_text("Off")
+    async with panel.database.transaction() as conn:
+        await conn.execute(text("UPDATE operator SET role = 'viewer'"))
+    for room in ("playground", "compare", "usage", "keys"):
+        await page.goto(f"{panel.url}/{room}")
+        await expect(page.locator("main form[method=post]")).to_have_count(0)
+    await page.goto(f"{panel.url}/playground")
+    await expect(page.get_by_text("Your role allows reading")).to_be_visible()
+    answer = await page.request.post(f"{panel.url}/playground/answer", data="{}")
+    assert answer.status in (400, 403)
