@@ -1,11 +1,13 @@
-"""Clearing away what nobody needs any more: updates that were answered, messages that were sent, pictures."""
+"""Clearing away what nobody needs any more: updates that were answered, messages that were sent, pictures;
+and summing usage up by day before its rows go.
+"""
 
 import asyncio
 import logging
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from db import inbox, outbox, uploads
+from db import inbox, outbox, uploads, usage_days
 from db.base import now
 from db.database import Database
 
@@ -19,9 +21,10 @@ async def keep_house(database: Database) -> None:
     """Clear away every hour until cancelled."""
     while True:
         try:
+            await sum_up_usage(database, now())
             cleared = await clear(database, now() - KEEP)
             if cleared:
-                logger.info("%s old inbox, outbox and upload rows cleared away", cleared)
+                logger.info("%s old inbox, outbox, upload and usage rows cleared away", cleared)
         except SQLAlchemyError:
             logger.exception("clearing away failed; it is tried again in an hour")
         await asyncio.sleep(EVERY)
@@ -30,10 +33,23 @@ async def keep_house(database: Database) -> None:
 async def clear(database: Database, before: float) -> int:
     """Delete closed rows that are older; what is new, running or set aside stays. Returns how many."""
     total = 0
-    for forget in (inbox.forget_done, outbox.forget_sent, uploads.forget_old):
+    for forget in (inbox.forget_done, outbox.forget_sent, uploads.forget_old, usage_days.forget_summed):
         deleted = BATCH
         while deleted == BATCH:
             async with database.transaction(durable=False) as conn:
                 deleted = await forget(conn, before, BATCH)
             total += deleted
     return total
+
+
+async def sum_up_usage(database: Database, moment: float) -> int:
+    """Sum up every day that is over; returns how many."""
+    days = 0
+    while True:
+        async with database.reading() as conn:
+            day = await usage_days.next_day(conn, moment)
+        if day is None:
+            return days
+        async with database.transaction() as conn:
+            await usage_days.sum_up(conn, day)
+        days += 1

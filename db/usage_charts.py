@@ -1,16 +1,14 @@
 """Usage by day and by whom, over what is kept as rows and what is left of older ones by day."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Select, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.usage import Usage
-from db.usage_days import UsageDay
+from db.usage_days import DAY, UsageDay, day_of
 
-DAY = 86400
 WORKED = ("ok",)
 STOPPED = ("cancelled",)
 COUNTED = ("answers", "failed", "cancelled", "unpriced", "input_tokens", "output_tokens", "cost")
@@ -45,11 +43,6 @@ class Wanted:
     provider_id: str = ""
     model: str = ""
     outcome: str = ""  # failed, cancelled or fallback
-
-
-def day_of(at: float) -> str:
-    """A moment's day in UTC."""
-    return datetime.fromtimestamp(at, UTC).date().isoformat()
 
 
 async def slices(conn: AsyncConnection, wanted: Wanted) -> list[Slice]:
