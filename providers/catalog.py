@@ -1,7 +1,7 @@
 """The vendors of catalog.toml as values."""
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
@@ -16,28 +16,43 @@ class UnknownKind(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class CatalogModel:
-    """A model that a vendor is known to have; `context` 0 is unknown."""
+    """A model that a vendor is known to have; `context` 0 is unknown, and so is an ability that is None."""
 
     name: str
     quality: int = 0
     context: int = 0
     free: bool = False
+    vision: bool | None = None
+    tools: bool | None = None
+    json: bool | None = None
+    reasoning: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Quirk:
-    """How some of a vendor's models differ; `models` are glob patterns."""
+    """How some of a vendor's models differ; `models` are glob patterns.
+
+    `refuses` are sampling parameters to leave out, `clamp` the range of those that have a narrower one;
+    `top_k` tells that it is taken. `prefill` is how an answer's beginning is given: "" not at all, "plain"
+    (a last turn of the assistant is gone on with), "prefix" (that turn is marked `prefix`), "continue"
+    (vLLM's continue_final_message).
+    """
 
     models: tuple[str, ...] = ("*",)
     no_system: bool = False
     refuses: tuple[str, ...] = ()
+    clamp: dict[str, tuple[float, float]] = field(default_factory=dict)
+    top_k: bool = False
+    prefill: str = ""
     max_tokens_as: str = ""
     usage: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Vendor:
-    """One entry of the catalogue. `base_url` "" means that every provider brings its own."""
+    """One entry of the catalogue. `base_url` "" means that every provider brings its own. `embeddings` and
+    `responses` tell which other calls of OpenAI's API it has, None where only asking tells. `prices` names
+    it in genai-prices where that differs; `site` is where people get a key."""
 
     kind: str
     label: str
@@ -46,12 +61,20 @@ class Vendor:
     key_env: str = ""
     local: bool = False
     port: int = 0
+    embeddings: bool | None = False
+    responses: bool | None = False
+    prices: str = ""
+    site: str = ""
     models: tuple[CatalogModel, ...] = ()
     quirks: tuple[Quirk, ...] = ()
 
     def best(self, count: int) -> tuple[CatalogModel, ...]:
         """Its `count` models of the highest quality, best first."""
         return tuple(sorted(self.models, key=lambda model: -model.quality)[:count])
+
+    def model(self, name: str) -> CatalogModel | None:
+        """A model by its name; None when the catalogue does not have it."""
+        return next((known for known in self.models if known.name == name), None)
 
     def context(self, model: str) -> int:
         """A model's context size in tokens, 0 when unknown."""
@@ -83,10 +106,12 @@ def find_vendor(kind: str) -> Vendor:
 def _vendor(kind: str, entry: dict[str, Any]) -> Vendor:
     models = tuple(CatalogModel(**model) for model in entry.pop("models", ()))
     quirks = tuple(_quirk(quirk) for quirk in entry.pop("quirks", ()))
+    entry |= {name: None for name in ("embeddings", "responses") if entry.get(name) == "unknown"}
     return Vendor(kind=kind, models=models, quirks=quirks, **entry)
 
 
 def _quirk(entry: dict[str, Any]) -> Quirk:
     lists = {name: tuple(value) for name, value in entry.items() if isinstance(value, list)}
-    values: dict[str, Any] = {**entry, **lists}
+    clamp = {name: (float(low), float(high)) for name, (low, high) in entry.get("clamp", {}).items()}
+    values: dict[str, Any] = {**entry, **lists, "clamp": clamp}
     return Quirk(**values)

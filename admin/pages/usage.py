@@ -18,7 +18,8 @@ from admin.services import services_of
 from admin.sign_in import SignedIn
 from admin.trial_events import RESTS, SKIPPED, outcome_words
 from db.base import now
-from db.usage_charts import DAY, Slice, Wanted, answer_of, attempts, slices
+from db.usage_charts import Slice, Wanted, answer_of, attempts, slices
+from db.usage_days import DAY
 
 router = APIRouter()
 PERIODS = {1: N_("Today"), 7: N_("7 days"), 30: N_("30 days"), 90: N_("90 days")}

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from core.routing.eligibility import estimate
-from core.routing.facts import Price
 from providers.errors import ErrorClass
+from providers.prices import Price
 from providers.types import ChatRequest
 
 CANCELLED = "cancelled"

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, replace
 
 from core.routing.attempts import Skipped
 from core.routing.eligibility import Demand, against, unsure
-from core.routing.facts import Facts, Price, facts_of, is_local, known_models
+from core.routing.facts import Facts, facts_of, is_local, known_models
 from core.routing.scopes import Scopes, scopes_of
 from core.routing.spec import RouteSpec
 from providers.catalog import UnknownKind, Vendor, find_vendor
+from providers.prices import Price
 from providers.types import ProviderConfig
 
 KNOWLEDGE = "knowledge"

@@ -2,41 +2,23 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 
 from providers.catalog import Vendor
 from providers.chat.limits import is_private
+from providers.prices import Price, price_of
 from providers.types import ProviderConfig
 
+ALWAYS_FREE = ":free"  # the end of a name by which aggregators mark models that cost nothing
 _ABILITIES = ("vision", "tools", "json", "reasoning")
 _NEAR = (".local", ".lan", ".internal", ".home.arpa")
 
 
-class Price(Protocol):
-    """What a model costs."""
-
-    def cost(self, input_tokens: int, output_tokens: int, cached: int) -> float:
-        """In USD, for so many tokens; `cached` is a part of the input."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class OwnPrice:
-    """An operator's own price, in USD per million tokens."""
-
-    input: float
-    output: float
-
-    def cost(self, input_tokens: int, output_tokens: int, cached: int) -> float:
-        """In USD; what was cached costs as much as the rest."""
-        return (input_tokens * self.input + output_tokens * self.output) / 1e6
-
-
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """A model as a candidate. None is unknown, and so is a `context` of 0; `local`: what it is asked stays
-    on machines of one's own; `price` None: nobody knows it."""
+    """A model as a candidate. None is unknown, and so is a `context` of 0; `free`: nothing is paid for it;
+    `local`: what it is asked stays on machines of one's own; `price` None: nobody knows it."""
 
     name: str
     quality: int = 0
@@ -79,23 +61,25 @@ def is_local(config: ProviderConfig, vendor: Vendor) -> bool:
 
 
 def _facts(config: ProviderConfig, vendor: Vendor, name: str, own: Mapping[str, Any]) -> Facts:
-    known = next((model for model in vendor.models if model.name == name), None)
+    known = vendor.model(name)
     local = is_local(config, vendor)
     values: dict[str, Any] = {}
     for field in ("quality", "context", *_ABILITIES, "free"):
         value = own.get(field)
         if value is None and known is not None:
-            value = getattr(known, field, None)
+            value = getattr(known, field)
         if value is not None:
             values[field] = value
-    return Facts(name, local=local, price=_price(own), **values)
+    if name.endswith(ALWAYS_FREE) and "free" not in own:
+        values["free"] = True
+    elif config.options.get("billed") and "free" not in own:
+        values["free"] = False
+    return Facts(name, local=local, price=_price(own) or price_of(config.kind, name), **values)
 
 
 def _price(own: Mapping[str, Any]) -> Price | None:
-    prices = own.get("price_in"), own.get("price_out")
-    if None in prices:
-        return None
-    return OwnPrice(float(prices[0] or 0), float(prices[1] or 0))
+    given, made = own.get("price_in"), own.get("price_out")
+    return None if given is None or made is None else Price(float(given), float(made))
 
 
 def _own(config: ProviderConfig) -> Iterable[Mapping[str, Any]]:

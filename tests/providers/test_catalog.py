@@ -38,7 +38,7 @@ def test_quirks_by_pattern() -> None:
     assert find_vendor("openai").quirk("gpt-5-mini").max_tokens_as == "max_completion_tokens"
     assert find_vendor("openai").quirk("gpt-4o-mini").refuses == ()
     assert find_vendor("openrouter").quirk("google/gemma-3-27b-it:free").no_system
-    assert find_vendor("anthropic").quirk("claude-sonnet-5-5").refuses == ("temperature", "top_p")
+    assert find_vendor("anthropic").quirk("claude-sonnet-5-5").refuses == ("temperature", "top_p", "top_k")
     assert find_vendor("anthropic").quirk("claude-haiku-4-5").refuses == ("top_p",)
 
 
