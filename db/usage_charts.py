@@ -1,13 +1,14 @@
 """Usage by day and by whom, over what is kept as rows and what is left of older ones by day."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 from sqlalchemy import Select, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.settings import get_setting
 from db.usage import Usage
-from db.usage_days import DAY, UsageDay, day_of
+from db.usage_days import DAY, SUMMED_UNTIL, UsageDay, day_of, start_of
 
 WORKED = ("ok",)
 STOPPED = ("cancelled",)
@@ -46,10 +47,12 @@ class Wanted:
 
 
 async def slices(conn: AsyncConnection, wanted: Wanted) -> list[Slice]:
-    """What was used, by day, instance, key and model. A day that has been summed up is not counted again."""
-    summed = await _summed(conn, wanted)
-    days = {one.day for one in summed}
-    return [*summed, *(one for one in await _counted(conn, wanted) if one.day not in days)]
+    """What was used, by day, instance, key and model: of days that are summed up from their sums, of later
+    ones from the rows."""
+    done = await get_setting(conn, SUMMED_UNTIL, "")
+    open_since = start_of(str(done)) + DAY if done else 0.0
+    counted = await _counted(conn, replace(wanted, since=max(wanted.since, open_since)))
+    return [*(await _summed(conn, wanted)), *counted]
 
 
 async def _counted(conn: AsyncConnection, wanted: Wanted) -> list[Slice]:
@@ -115,6 +118,25 @@ async def answer_of(conn: AsyncConnection, usage_id: str) -> list[Any]:
         same.append(Usage.message_id == own.message_id)
     query = select(Usage.__table__).where(or_(*same)).order_by(Usage.attempt, Usage.created_at)
     return list((await conn.execute(query)).all())
+
+
+async def by_user(conn: AsyncConnection, wanted: Wanted, limit: int) -> list[Any]:
+    """What the people of chats used, the dearest first, as far back as there are rows: channel_id, user_key,
+    answers, input_tokens, output_tokens, cost, unpriced."""
+    worked = Usage.outcome.in_(WORKED)
+    unpriced = Usage.cost.is_(None) & (func.coalesce(Usage.output_tokens, 0) > 0)
+    cost, tokens = func.sum(func.coalesce(Usage.cost, 0.0)), func.sum(func.coalesce(Usage.output_tokens, 0))
+    query = select(
+        Usage.channel_id,
+        Usage.user_key,
+        func.sum(case((worked, 1), else_=0)).label("answers"),
+        func.sum(func.coalesce(Usage.input_tokens, 0)).label("input_tokens"),
+        tokens.label("output_tokens"),
+        cost.label("cost"),
+        func.sum(case((unpriced, 1), else_=0)).label("unpriced"),
+    ).where(Usage.user_key.is_not(None), Usage.channel_id.is_not(None))
+    only = _only(cast(Select[Any], query), wanted).group_by(Usage.channel_id, Usage.user_key)
+    return list((await conn.execute(only.order_by(cost.desc(), tokens.desc()).limit(limit))).all())
 
 
 def _only(query: Select[Any], wanted: Wanted) -> Select[Any]:

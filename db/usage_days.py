@@ -100,7 +100,7 @@ async def sum_up(conn: AsyncConnection, day: str) -> None:
     names = ["day", "source", "channel_id", "key_id", "provider_id", "model", *sums]
     await conn.execute(delete(UsageDay).where(UsageDay.day == day))
     await conn.execute(insert(UsageDay).from_select(names, query))
-    await set_setting(conn, SUMMED_UNTIL, day)
+    await set_setting(conn, SUMMED_UNTIL, max(day, str(await get_setting(conn, SUMMED_UNTIL, ""))))
 
 
 async def forget_summed(conn: AsyncConnection, before: float, limit: int) -> int:

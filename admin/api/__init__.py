@@ -12,11 +12,23 @@ from admin.api import (
     providers,
     routes,
     tokens,
+    usage,
 )
 from admin.api.errors import broken, install_errors
 
 __all__ = ["broken", "install_errors", "router"]
 
 router = APIRouter(prefix="/api/v1")
-for part in (fleet, instances, providers, routes, knowledge, conversations, tokens, gateway_keys, compare):
+for part in (
+    fleet,
+    instances,
+    providers,
+    routes,
+    knowledge,
+    conversations,
+    tokens,
+    gateway_keys,
+    compare,
+    usage,
+):
     router.include_router(part.router)

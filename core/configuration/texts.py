@@ -15,6 +15,7 @@ WHAT = {
     "key": ("the key", "ключ"),
     "token": ("the token", "токен"),
     "conversation": ("the conversation", "разговор"),
+    "attempt": ("the attempt", "попытка"),
 }
 
 TEXTS: dict[str, tuple[str, str]] = {
