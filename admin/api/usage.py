@@ -10,6 +10,7 @@ from admin.api.calls import Id, Parts, api_router
 from core.configuration.errors import NotFound
 from core.configuration.values import Readable
 from db import usage_charts
+from db.aside import aside
 from db.base import now
 from db.usage_charts import Wanted
 from db.usage_days import DAY
@@ -113,8 +114,7 @@ async def get_usage(
     """What was used by day, instance, gateway key and model. `since` is UTC epoch seconds; left out: thirty
     days ago."""
     wanted = Wanted(_since(since), source, channel_id, provider_id, model)
-    async with parts.database.reading() as conn:
-        found = await usage_charts.slices(conn, wanted)
+    found = await aside(parts.database, lambda conn: usage_charts.slices(conn, wanted))
     found.sort(key=lambda one: (one.day, one.source, one.channel_id, one.key_id, one.provider_id, one.model))
     total = {name: sum(getattr(one, name) for one in found) for name in Counts.model_fields}
     return UsageReport(items=[DayUsage.model_validate(one) for one in found], total=Counts(**total))
@@ -125,8 +125,8 @@ async def get_usage_of_users(
     parts: Parts, since: Since = None, channel_id: Text = "", limit: int = Query(100, ge=1, le=1000)
 ) -> Sequence[UserUsage]:
     """Who of the chats' people used most, as far back as single attempts are kept (thirty days)."""
-    async with parts.database.reading() as conn:
-        rows = await usage_charts.by_user(conn, Wanted(_since(since), "", channel_id), limit)
+    wanted = Wanted(_since(since), "", channel_id)
+    rows = await aside(parts.database, lambda conn: usage_charts.by_user(conn, wanted, limit))
     return [UserUsage.model_validate(row) for row in rows]
 
 

@@ -17,6 +17,7 @@ from admin.pages.page import show
 from admin.services import services_of
 from admin.sign_in import SignedIn
 from admin.trial_events import RESTS, SKIPPED, outcome_words
+from db.aside import aside
 from db.base import now
 from db.usage_charts import Slice, Wanted, answer_of, attempts, slices
 from db.usage_days import DAY
@@ -70,9 +71,10 @@ def _asked(request: Request) -> Asked:
 async def usage(request: Request, _: SignedIn) -> Response:
     """Charts, tables and the newest attempts."""
     asked, t = _asked(request), language_of(request)
-    async with services_of(request).database.reading() as conn:
-        everything = await slices(conn, Wanted(asked.wanted.since))
-        found = await slices(conn, replace(asked.wanted, outcome=""))
+    database = services_of(request).database
+    everything = await aside(database, lambda conn: slices(conn, Wanted(asked.wanted.since)))
+    found = [one for one in everything if _shown(one, asked.wanted)]
+    async with database.reading() as conn:
         rows = await attempts(conn, asked.wanted, _before(request), PAGE + 1)
     names = await _names(request)
     days = figures.by_day(found, asked.wanted.since, asked.days)
@@ -92,8 +94,8 @@ async def usage(request: Request, _: SignedIn) -> Response:
 async def export(request: Request, _: SignedIn) -> Response:
     """The same as a table for other programs."""
     asked = _asked(request)
-    async with services_of(request).database.reading() as conn:
-        found = await slices(conn, replace(asked.wanted, outcome=""))
+    wanted = replace(asked.wanted, outcome="")
+    found = await aside(services_of(request).database, lambda conn: slices(conn, wanted))
     names = await _names(request)
     out = io.StringIO()
     table = csv.writer(out)
@@ -122,6 +124,11 @@ async def explained(request: Request, usage_id: str, _: SignedIn) -> Response:
         request, "usage_answer.html", "usage",
         tried=tried, skipped=skipped, first=rows[0], names=await _names(request), sources=SOURCES,
     )  # fmt: skip
+
+
+def _shown(one: Slice, wanted: Wanted) -> bool:
+    names = ("source", "channel_id", "provider_id", "model")
+    return all(getattr(wanted, name) in ("", getattr(one, name)) for name in names)
 
 
 def _plain(text: str) -> str:
