@@ -1,7 +1,7 @@
 """Reasoning told apart from the answer, and text made fit."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from providers.surrogates import Mender
@@ -30,6 +30,21 @@ CASES = [
     ("no opening</think>Yes.", "no openingYes.", "", False),
     ("<think>nested <think> word</think>Yes.", "Yes.", "nested <think> word", False),
     ("ends with <th", "ends with <th", "", False),
+    ("<think>a<think>b</think>Yes.", "Yes.", "a<think>b", False),
+    ("<think>the `</think>` tag</think>Yes.", "Yes.", "the `</think>` tag", False),
+    ("<think>it is `x`</think>Yes.", "Yes.", "it is `x`", False),
+    ("<think>it is `x`</think>", "", "it is `x`", False),
+    ("say ``a ` <think>`` or `x`<think>no</think>Yes.", "say ``a ` <think>`` or `x`Yes.", "no", False),
+    ("a lone ` tick\n<think>no</think>Yes.", "a lone ` tick\nYes.", "no", False),
+    ("```xml\n<think>\n</think>\n```\nYes.", "```xml\n<think>\n</think>\n```\nYes.", "", False),
+    ("```\na\n```\n<think>no</think>Yes.", "```\na\n```\nYes.", "no", False),
+    ("````\n```\n<think>\n````\n<think>no</think>!", "````\n```\n<think>\n````\n!", "no", False),
+    ("~~~\n```\n<think>\n~~~\n<think>no</think>!", "~~~\n```\n<think>\n~~~\n!", "no", False),
+    ("- list\n  ```\n  <think>\n  ```\n", "- list\n  ```\n  <think>\n  ```\n", "", False),
+    ("```<think>``` is a tag <think>no</think>!", "```<think>``` is a tag !", "no", False),
+    ("```py\n```py\n<think>", "```py\n```py\n<think>", "", False),
+    ("<think>```\ncode</think>```\n<think>", "```\n<think>", "```\ncode", False),
+    ("never closed ```\n<think>no</think>!", "never closed ```\n!", "no", False),
 ]
 
 
@@ -42,14 +57,22 @@ def test_every_cut(text: str, visible: str, thought: str, unclosed: bool) -> Non
 
 @given(
     st.lists(
-        st.sampled_from(["<think>", "</think>", "<", "`", "a", "<th", "</", "think>", "\n", "🙂"]),
-        max_size=12,
+        st.sampled_from(
+            ["<think>", "</think>", "<", "`", "``", "```", "~~~", "a", " ", "<th", "</", "think>", "\n", "🙂"]
+        ),
+        max_size=16,
     ),
-    st.lists(st.integers(0, 60), max_size=6),
+    st.lists(st.integers(0, 120), max_size=12),
 )
+@settings(max_examples=500)
 def test_cuts_never_matter(parts: list[str], cuts: list[int]) -> None:
     text = "".join(parts)
     assert _split(text, [min(cut, len(text)) for cut in cuts]) == _split(text, [])
+
+
+@given(st.text(alphabet="`~\n a<>"), st.integers(0, 50))
+def test_nothing_is_lost_where_there_is_no_tag(text: str, cut: int) -> None:
+    assert _split(text, [min(cut, len(text))]) == (text, "", False)
 
 
 @given(st.text(), st.integers(0, 50))
