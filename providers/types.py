@@ -134,6 +134,11 @@ Delta = Text | Thinking | CallPart | Tokens | Cited | Restart | Finish
 class ChatModel(Protocol):
     """One model at one provider, with one key."""
 
+    @property
+    def prefill(self) -> bool:
+        """Whether it goes on with an answer that stands as the request's last turn."""
+        ...
+
     def stream(self, request: ChatRequest) -> AsyncIterator[Delta]:
         """Yield deltas up to a Finish.
 

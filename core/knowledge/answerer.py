@@ -50,6 +50,8 @@ class KnowledgeModel:
     Raises ProviderError (class empty) when no passage is good enough: a route then goes on.
     """
 
+    prefill = False
+
     def __init__(self, database: Database) -> None:
         self._database = database
 

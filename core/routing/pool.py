@@ -65,7 +65,7 @@ class ProviderPool:
             entry = await self._entry(candidate.config)
         except ProviderError:  # it cannot be opened, and when it is asked it says why
             return False
-        return bool(getattr(entry.provider.model(candidate.model, candidate.key), "prefill", False))
+        return entry.provider.model(candidate.model, candidate.key).prefill
 
     async def list_models(self, candidate: Candidate) -> list[str]:
         """What a candidate's server lists with its key: free of charge. Raises ProviderError."""

@@ -89,6 +89,11 @@ class AnthropicModel:
         self._name = name
         self._key = key
 
+    @property
+    def prefill(self) -> bool:
+        """Whether it goes on with an answer that stands as the request's last turn."""
+        return bool(self._provider.vendor.quirk(self._name).prefill)
+
     async def stream(self, request: ChatRequest) -> AsyncIterator[Delta]:
         """Yield the answer's deltas; see providers.types.ChatModel."""
         reply = Reply(continues=request.turns[-1:] != () and request.turns[-1].role == "assistant")

@@ -13,6 +13,7 @@ from providers.catalog import Quirk, Vendor
 from providers.chat.events import Reader, fold_whole
 from providers.chat.limits import Watch, limits_of
 from providers.chat.reply import Reply
+from providers.chat.sampling import taken
 from providers.chat.tools import asked_of, message_of
 from providers.classify import redact, to_error
 from providers.errors import ErrorClass, ProviderError
@@ -129,6 +130,11 @@ class OpenAICompatibleModel:
         self._name = name
         self._key = key
 
+    @property
+    def prefill(self) -> bool:
+        """Whether it goes on with an answer that stands as the request's last turn."""
+        return bool(self._provider.vendor.quirk(self._name).prefill)
+
     async def stream(self, request: ChatRequest) -> AsyncIterator[Delta]:
         """Yield the answer's deltas; see providers.types.ChatModel."""
         reply = Reply(continues=request.turns[-1:] != () and request.turns[-1].role == "assistant")
@@ -190,15 +196,21 @@ def body_of(name: str, request: ChatRequest, quirk: Quirk, options: dict[str, An
     }
     if stream and quirk.usage:
         body["stream_options"] = {"include_usage": True}
-    sampling = request.sampling
-    for field in ("temperature", "top_p", "max_tokens", "frequency_penalty", "presence_penalty"):
-        value = getattr(sampling, field)
-        if value is not None and field not in quirk.refuses:
-            body[quirk.max_tokens_as if field == "max_tokens" and quirk.max_tokens_as else field] = value
+    body.update(taken(request.sampling, quirk))
     asked = asked_of(request)
     body.update({name: value for name, value in asked.items() if name not in quirk.refuses})
+    if turns and turns[-1].role == "assistant":
+        go_on(body, quirk.prefill)
     body.update(options.get("body") or {})
     return body
+
+
+def go_on(body: dict[str, Any], way: str) -> None:
+    """Say that the last message is an answer to go on with, in the way that the model knows."""
+    if way == "prefix":
+        body["messages"][-1]["prefix"] = True
+    elif way == "continue":
+        body.update(add_generation_prompt=False, continue_final_message=True)
 
 
 def api_address(url: str) -> str:

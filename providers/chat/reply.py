@@ -8,7 +8,10 @@ from providers.thinking import ThinkingSplitter
 from providers.types import CallPart, Delta, Finish, Text, Thinking, Tokens
 
 LONGEST_REPLY = 2_000_000  # characters; nobody reads more, and a runaway server must not fill the memory
-_REASONS = {"length": "length", "max_tokens": "length", "tool_calls": "tool_calls", "tool_use": "tool_calls"}
+_REASONS = {
+    "length": "length", "max_tokens": "length", "model_context_window_exceeded": "length",
+    "tool_calls": "tool_calls", "tool_use": "tool_calls",
+}  # fmt: skip
 _FILTERED = frozenset({"content_filter", "refusal", "safety", "sensitive", "prohibited_content", "blocklist"})
 _BROKEN = frozenset({"error", "abort", "malformed_function_call"})
 
@@ -84,7 +87,7 @@ class Reply:
             raise ProviderError(
                 ErrorClass.TRUNCATED, self.finish_reason or "the stream ended without a finish"
             )
-        if self._splitter.open or not (self._visible or self._called):
+        if not self._called and (self._splitter.open or not self._visible):
             raise ProviderError(ErrorClass.EMPTY, "no visible text")
         if self._input is not None or self._output is not None:
             deltas.append(Tokens(self._input, self._output, self._cached))

@@ -26,8 +26,7 @@ def message_of(turn: ChatTurn) -> dict[str, Any]:
 
 
 def asked_of(request: ChatRequest) -> dict[str, Any]:
-    """What a request says beside its messages and numbers: tools, the form of the answer, stops, extras."""
-    sampling = request.sampling
+    """What a request says beside its messages and settings: tools, the form of the answer, extras."""
     asked: dict[str, Any] = dict(request.extra)
     if request.tools:
         asked["tools"] = list(request.tools)
@@ -35,10 +34,6 @@ def asked_of(request: ChatRequest) -> dict[str, Any]:
             asked["tool_choice"] = request.tool_choice
     if request.output is not None:
         asked["response_format"] = request.output
-    if sampling.stop:
-        asked["stop"] = list(sampling.stop)
-    if sampling.seed is not None:
-        asked["seed"] = sampling.seed
     return asked
 
 
