@@ -1,7 +1,6 @@
 """Anthropic's messages, through its SDK: its errors and headers, but our own reading of the events."""
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any
@@ -9,18 +8,19 @@ from typing import Any
 import anthropic
 import httpx2
 
-from providers.catalog import Quirk, Vendor
-from providers.chat.content import anthropic_content, encodable
+from providers.catalog import Vendor
+from providers.chat.blocks import Blocks
 from providers.chat.limits import limits_of
+from providers.chat.messages import body_of
 from providers.chat.reply import Reply
-from providers.classify import redact, to_error, to_stream_error
+from providers.classify import redact, to_error
 from providers.errors import ErrorClass, ProviderError
 from providers.sse import SseDecoder
-from providers.types import ChatRequest, ChatTurn, Delta, ProviderConfig
+from providers.types import ChatRequest, Delta, ProviderConfig
 
-DEFAULT_MAX_TOKENS = 8192  # the vendor demands a number
 MOST_KEYS = 16  # whose clients are kept
 LONGEST_BODY = 4 << 20  # bytes of a response that is not a stream
+PROGRESS = frozenset({"ping", "content_block_delta"})
 FAILURES = (anthropic.AnthropicError, httpx2.HTTPError, OSError)
 NOT_A_LIST = (ValueError, TypeError, AttributeError, RecursionError)  # the SDK builds objects of any JSON
 
@@ -117,12 +117,12 @@ class AnthropicModel:
         response = await _before(due, opening.__aenter__())
         try:
             chunks = response.iter_bytes()
-            decoder = SseDecoder()
+            decoder, blocks = SseDecoder(), Blocks(reply, self._key)
             while chunk := await _before(due, anext(chunks, b"")):
                 for event in decoder.feed(chunk):
-                    for delta in fold(event.data, reply, self._key):
+                    for delta in blocks.fold(event.data):
                         yield delta
-                    if event.name in ("ping", "content_block_delta"):
+                    if event.name in PROGRESS:
                         due = loop.time() + limits.gap
                     elif event.name == "message_stop":
                         reply.done()
@@ -162,60 +162,6 @@ async def bound(response: httpx2.Response) -> None:
 async def _before(due: float, waiting: Any) -> Any:
     async with asyncio.timeout_at(due):
         return await waiting
-
-
-def fold(data: str, reply: Reply, key: str) -> list[Delta]:
-    """One event; one that is not JSON is skipped. Raises ProviderError for an in-band error."""
-    try:
-        event = json.loads(data)
-    except (ValueError, RecursionError):
-        return []
-    match event:
-        case {"type": "content_block_delta", "delta": {"type": "text_delta", "text": str(text)}}:
-            return reply.content(text)
-        case {"type": "content_block_delta", "delta": {"type": "thinking_delta", "thinking": str(text)}}:
-            return reply.reasoning(text)
-        case {"type": "message_start", "message": {"usage": dict(usage)}}:
-            reply.count(input_tokens(usage), usage.get("output_tokens"))
-        case {"type": "message_delta", "delta": dict(delta)}:
-            usage = event.get("usage")
-            if isinstance(usage, dict):
-                reply.count(None, usage.get("output_tokens"))
-            if isinstance(delta.get("stop_reason"), str):
-                reply.finish(delta["stop_reason"])
-        case {"type": "error"}:
-            raise to_stream_error(event, key)
-    return []
-
-
-def input_tokens(usage: dict[str, Any]) -> int | None:
-    """All tokens of the prompt, those read from or written to the cache too."""
-    names = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
-    counts = [usage[name] for name in names if isinstance(usage.get(name), int)]
-    return sum(counts) if counts else None
-
-
-def body_of(name: str, request: ChatRequest, quirk: Quirk, options: dict[str, Any]) -> dict[str, Any]:
-    """Keyword arguments for the SDK's create."""
-    sampling = request.sampling
-    turns = [turn for turn in request.turns if turn.role != "system" and (turn.text or turn.images)]
-    if not turns or turns[0].role != "user":
-        turns.insert(0, ChatTurn("user", "…"))  # a conversation must begin with the user
-    body: dict[str, Any] = {
-        "model": name,
-        "max_tokens": sampling.max_tokens or DEFAULT_MAX_TOKENS,
-        "messages": [{"role": turn.role, "content": anthropic_content(turn)} for turn in turns],
-    }
-    system = "\n\n".join(turn.text for turn in request.turns if turn.role == "system")
-    if system:
-        body["system"] = encodable(system)
-    extra: dict[str, Any] = {}  # the SDK has no arguments for what newer models refuse
-    if sampling.temperature is not None and "temperature" not in quirk.refuses:
-        extra["temperature"] = min(sampling.temperature, 1.0)
-    if sampling.top_p is not None and "top_p" not in quirk.refuses:
-        extra["top_p"] = sampling.top_p
-    extra.update(options.get("body") or {})
-    return {**body, "extra_body": extra} if extra else body
 
 
 def explained(error: Exception, key: str, *, begun: bool = False) -> ProviderError:

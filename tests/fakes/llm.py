@@ -38,7 +38,8 @@ __all__ = ["FAULTS", "FakeLLM", "Fault", "Healthy", "Seen", "answer_text", "fake
 @dataclass(frozen=True)
 class Healthy:
     """A good answer: `text` (or a deterministic one) in so many chunks, `delay` seconds apart, `first` before
-    the first. `thinking` comes first, in its own field or ("<think>...") inline as the text says."""
+    the first. `thinking` comes first, in its own field or ("<think>...") inline as the text says. `calls` are
+    tools that it calls after the text: id, name, arguments."""
 
     text: str | None = None
     chunks: int = 8
@@ -47,6 +48,7 @@ class Healthy:
     thinking: str = ""
     usage: bool = True
     comments: int = 0
+    calls: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,10 @@ class FakeLLM:
             await response.write(shape.text(piece))
             if healthy.delay:
                 await asyncio.sleep(healthy.delay)
-        await response.write(shape.end("stop", (len(str(question)), len(text)) if healthy.usage else None))
+        for number, call in enumerate(healthy.calls):
+            await response.write(shape.call(number, call))
+        reason = "tool_calls" if healthy.calls else "stop"
+        await response.write(shape.end(reason, (len(str(question)), len(text)) if healthy.usage else None))
         return response
 
     async def _misbehave(

@@ -19,6 +19,15 @@ class OpenAIShape:
         """A piece of reasoning."""
         return self._delta({"reasoning_content": text})
 
+    def call(self, number: int, call: tuple[str, str, str]) -> bytes:
+        """A call of a tool, its arguments in two pieces."""
+        name, arguments = call[1:]
+        half = len(arguments) // 2
+        function = {"name": name, "arguments": arguments[:half]}
+        first = {"index": number, "id": call[0], "type": "function", "function": function}
+        second = {"index": number, "function": {"arguments": arguments[half:]}}
+        return self._delta({"tool_calls": [first]}) + self._delta({"tool_calls": [second]})
+
     def end(self, reason: str, usage: tuple[int, int] | None) -> bytes:
         """The finish, the counts and [DONE]."""
         events = self._event({"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]})
@@ -50,7 +59,7 @@ class AnthropicShape(OpenAIShape):
 
     def start(self, model: str) -> bytes:
         """message_start and a ping."""
-        usage = {"input_tokens": 7, "output_tokens": 1}
+        usage = {"input_tokens": 7, "cache_read_input_tokens": 4, "output_tokens": 1}
         message = {
             "id": "msg_1",
             "type": "message",
@@ -71,9 +80,21 @@ class AnthropicShape(OpenAIShape):
         delta = {"type": "thinking_delta", "thinking": text}
         return self._named({"type": "content_block_delta", "index": 0, "delta": delta})
 
+    def call(self, number: int, call: tuple[str, str, str]) -> bytes:
+        """A tool_use block, its input in two pieces."""
+        place = number + 1  # the text is the first block
+        block = {"type": "tool_use", "id": call[0], "name": call[1], "input": {}}
+        half = len(call[2]) // 2
+        events = self._named({"type": "content_block_start", "index": place, "content_block": block})
+        for piece in ("", call[2][:half], call[2][half:]):
+            delta = {"type": "input_json_delta", "partial_json": piece}
+            events += self._named({"type": "content_block_delta", "index": place, "delta": delta})
+        return events + self._named({"type": "content_block_stop", "index": place})
+
     def end(self, reason: str, usage: tuple[int, int] | None) -> bytes:
         """message_delta and message_stop."""
-        word = {"stop": "end_turn", "content_filter": "refusal"}.get(reason, reason)
+        words = {"stop": "end_turn", "content_filter": "refusal", "tool_calls": "tool_use"}
+        word = words.get(reason, reason)
         event: dict[str, Any] = {"type": "message_delta", "delta": {"stop_reason": word}}
         if usage:
             event["usage"] = {"output_tokens": usage[1]}
