@@ -33,7 +33,7 @@ def wired(settings: Settings, database: Database, control: Control) -> Services:
     """The services around a database and a line to the orchestrator."""
     cooldown = Cooldown(open_state(settings.home, settings.redis_url))
     router = Router(knowledge=KnowledgeModel(database), cooldown=cooldown)
-    book = RouteBook(database, control.provider_keys, ControlError)
+    book = RouteBook(database, control.provider_secrets, ControlError)
     return Services(settings, database, control, book, router, GatewayKeys(database))
 
 

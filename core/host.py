@@ -17,6 +17,7 @@ from core.knowledge.faq import FaqBook
 from core.messages import Incoming, OutboundMessage
 from core.outbox import Outbox
 from core.pictures import Picture
+from core.provider_secrets import ProviderSecrets
 from core.routing.cooldown import Cooldown
 from core.routing.route import Router
 from core.routing.state import RestStore
@@ -41,13 +42,13 @@ class ChannelHost:
         database: Database,
         channel: Channel,
         instance: Instance,
-        provider_keys: Mapping[str, Sequence[str]],
+        secrets: Mapping[str, ProviderSecrets],
         send: Callable[[dict[str, Any]], None],
         rests: RestStore | None = None,
     ) -> None:
         self._database = database
         self._channel = channel
-        self._keys = self._used_keys = provider_keys
+        self._secrets = self._used_secrets = secrets
         self._send = send
         self._turns: dict[str, Turn] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -166,22 +167,22 @@ class ChannelHost:
         await self._inbox.settle()
         async with self._database.reading() as conn:
             version = int(await settings.get_setting(conn, settings.CONFIG_VERSION, 0))
-        if version != self.instance.version or self._keys is not self._used_keys:
+        if version != self.instance.version or self._secrets is not self._used_secrets:
             await self.reload()
         await self._outbox.collect()
 
-    def rekey(self, provider_keys: Mapping[str, Sequence[str]]) -> None:
-        """Take new keys, used from the next look on."""
-        self._keys = provider_keys
+    def rekey(self, secrets: Mapping[str, ProviderSecrets]) -> None:
+        """Take new keys and proxies, used from the next look on."""
+        self._secrets = secrets
 
     async def reload(self) -> None:
         """Read the configuration again and let the channel see it."""
-        keys = self._keys
+        secrets = self._secrets
         async with self._database.reading() as conn:
-            instance = await load_instance(conn, self.instance.id, keys)
+            instance = await load_instance(conn, self.instance.id, secrets)
         if instance is None:
             return  # deleted: the supervisor is about to stop this process
-        self._used_keys = keys
+        self._used_secrets = secrets
         self._place.instance, self._place.book = instance, FaqBook(instance.faqs)
         await self._channel.reload()
 

@@ -1,15 +1,17 @@
 """Reading an instance's whole configuration from rows: at a channel's start and every change."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.instance import Character, FaqEntry, Instance
+from core.provider_secrets import ProviderSecrets
+from core.routing.book import AUTO, provider_config
 from core.routing.spec import RouteSpec
 from db import channels, knowledge, routes, settings
-from db.providers import Provider
+from db.providers import Provider, all_providers
 from providers.types import ProviderConfig
 
 DEFAULT = "default"  # the route and the character of an instance that names none
@@ -17,7 +19,7 @@ GONE = "file-gone"  # rows that the fleet file no longer names are left out of a
 
 
 async def load_instance(
-    conn: AsyncConnection, channel_id: str, provider_keys: Mapping[str, Sequence[str]]
+    conn: AsyncConnection, channel_id: str, secrets: Mapping[str, ProviderSecrets]
 ) -> Instance | None:
     """One instance with its character, route, FAQ and the providers on its route; None when it is deleted."""
     # Read first: what changes while the rest is read is then read again.
@@ -39,20 +41,11 @@ async def load_instance(
             id=route.id if route else None,
             candidates=candidates,
             settings=dict(route.settings) if route else {},
-            providers=await _providers(conn, candidates, provider_keys),
+            providers=await _providers(conn, candidates, secrets),
         ),
         base_ids=tuple(row.base_ids),
         faqs=await _faqs(conn, row.base_ids),
     )
-
-
-async def provider_ids_of(conn: AsyncConnection, channel_id: str) -> list[str]:
-    """Whose keys an instance needs: the enabled providers on its route, in its order."""
-    row = await channels.get_channel(conn, channel_id)
-    if row is None:
-        return []
-    route = await routes.get_one(conn, routes.Route, row.route_id or DEFAULT)
-    return [provider.id for provider in await _on_route(conn, route.candidates if route else ())]
 
 
 async def _character(conn: AsyncConnection, character_id: str) -> Character:
@@ -76,22 +69,18 @@ async def _faqs(conn: AsyncConnection, base_ids: list[str]) -> tuple[FaqEntry, .
 
 
 async def _providers(
-    conn: AsyncConnection, candidates: Iterable[str], keys: Mapping[str, Sequence[str]]
+    conn: AsyncConnection, candidates: Iterable[str], secrets: Mapping[str, ProviderSecrets]
 ) -> tuple[ProviderConfig, ...]:
-    return tuple(
-        ProviderConfig(
-            id=row.id,
-            kind=row.kind,
-            base_url=row.base_url or "",
-            keys=tuple(keys.get(row.id, ())),
-            options=dict(row.config),
-        )
-        for row in await _on_route(conn, candidates)
-    )
+    none = ProviderSecrets()
+    return tuple(provider_config(row, secrets.get(row.id, none)) for row in await _on_route(conn, candidates))
 
 
 async def _on_route(conn: AsyncConnection, candidates: Iterable[str]) -> list[Any]:
-    named = [candidate.partition(":")[0] for candidate in candidates if ":" in candidate]
+    lines = list(candidates)
+    named = [line.partition(":")[0] for line in lines if ":" in line]
+    if AUTO in lines:
+        rows = [row for row in await all_providers(conn) if row.enabled]
+        return sorted(rows, key=lambda row: named.index(row.id) if row.id in named else len(named))
     if not named:
         return []
     query = select(Provider.__table__).where(Provider.id.in_(named), Provider.enabled.is_(True))

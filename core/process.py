@@ -17,6 +17,7 @@ from core.host import ChannelHost
 from core.instance import Instance
 from core.instances import load_instance
 from core.kinds import KINDS
+from core.provider_secrets import secrets_of
 from core.rehearsal import rehearse_database, rehearsed_database
 from core.routing.state import open_state
 from db.database import Database
@@ -99,9 +100,11 @@ class ChannelProcess:
         instance = await self._patiently(self._instance)
         if instance is None:
             raise BadConfiguration("this instance no longer exists")
-        keys = self._start["provider_keys"]
+        secrets = secrets_of(self._start["providers"])
         rests = open_state(Path(self._start["home"]), self._start["redis_url"])
-        host = self._host = ChannelHost(self._database, self._channel, instance, keys, self._link.send, rests)
+        host = self._host = ChannelHost(
+            self._database, self._channel, instance, secrets, self._link.send, rests
+        )
         identity = await self._channel.open(host, self._start["token"])
         host.heard()
         await self._patiently(host.recover)
@@ -111,7 +114,8 @@ class ChannelProcess:
 
     async def _instance(self) -> Instance | None:
         async with self._database.reading() as conn:
-            return await load_instance(conn, self._start["channel_id"], self._start["provider_keys"])
+            secrets = secrets_of(self._start["providers"])
+            return await load_instance(conn, self._start["channel_id"], secrets)
 
     async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
         """Work that the process cannot do without: a database that is away parks nobody."""
@@ -156,9 +160,9 @@ class ChannelProcess:
                 case "wake":
                     await self._look()
                 case "secrets":
-                    self._start["provider_keys"] = message["provider_keys"]
+                    self._start["providers"] = message["providers"]
                     if self._host:
-                        self._host.rekey(message["provider_keys"])
+                        self._host.rekey(secrets_of(message["providers"]))
                     await self._look()
                 case "drain":
                     self._draining.set()

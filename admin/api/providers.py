@@ -8,11 +8,10 @@ from fastapi import Body
 from pydantic import BaseModel
 
 from admin.api.calls import Actor, Config, Id, Parts, api_router
+from admin.provider_check import check, config_of
 from core.configuration.provider_configs import NewProvider, ProviderInput
 from core.configuration.values import Key
 from core.configuration.views import KeyHint, Provider
-from providers.errors import ProviderError
-from providers.registry import list_models
 from providers.types import ProviderConfig
 
 router = api_router("providers")
@@ -81,17 +80,12 @@ async def delete_key(provider_id: Id, key_id: Id, configuration: Config, actor: 
 async def test_provider(provider_id: Id, configuration: Config, parts: Parts) -> Sequence[KeyTest]:
     """Ask for the list of models with each key; one entry with no hint where there are no keys."""
     provider = await configuration.providers.get(provider_id)
-    keys = await parts.control.provider_keys(provider_id) or [""]
+    config = await config_of(parts, provider_id)
     hints = [key.hint for key in provider.keys] or [""]
-    config = ProviderConfig(provider.id, provider.kind, provider.base_url or "", tuple(filter(None, keys)))
-    tests = [_test(config, key, hint) for key, hint in zip(keys, hints, strict=False)]
+    tests = [_test(config, key, hint) for key, hint in zip(config.keys or ("",), hints, strict=False)]
     return await asyncio.gather(*tests)
 
 
 async def _test(config: ProviderConfig, key: str, hint: str) -> KeyTest:
-    try:
-        return KeyTest(hint=hint, ok=True, models=await list_models(config, key))
-    except ProviderError as error:
-        return KeyTest(hint=hint, ok=False, error=error.error_class, detail=error.message[:500])
-    except TimeoutError:
-        return KeyTest(hint=hint, ok=False, error="timeout")
+    one = await check(config, key)
+    return KeyTest(hint=hint, ok=not one.error, models=one.models, error=one.error, detail=one.detail)

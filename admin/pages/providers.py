@@ -12,14 +12,13 @@ from admin.pages.changes import Page, Values, actor, attempt, configuration_of, 
 from admin.pages.crud import Crud, add_forms, row_of
 from admin.pages.figures import figures_of, midnight
 from admin.pages.page import back, fragment, show
+from admin.provider_check import ADDRESS, Check, check, config_of
 from admin.services import services_of
 from admin.sign_in import MayChange, SignedIn
 from core.configuration.provider_configs import NewProvider, ProviderInput
 from core.fleet.control import ControlError
 from providers.catalog import vendors
-from providers.errors import ErrorClass, ProviderError
-from providers.registry import list_models
-from providers.types import ProviderConfig
+from providers.errors import ErrorClass
 
 router = APIRouter()
 MOST_MODELS = 300
@@ -115,18 +114,11 @@ async def test(request: Request, provider_id: str, _: MayChange) -> Response:
     row = await row_of(request, PROVIDERS, provider_id)
     t = language_of(request)
     try:
-        keys = await services_of(request).control.provider_keys(provider_id)
-        config = ProviderConfig(row.id, row.kind, row.base_url or "", tuple(keys))
-        models = await list_models(config, keys[0] if keys else "")
-        found = Tested(models=models[:MOST_MODELS])
+        config = await config_of(services_of(request), row.id)
+        one = await check(config, config.keys[0] if config.keys else "")
+        found = Tested(_words(t, one) if one.error else "", one.detail[:300], one.models[:MOST_MODELS])
     except ControlError:
         found = Tested(t("The supervisor does not answer. Try again in a moment."))
-    except ProviderError as error:
-        found = Tested(_words(t, error), error.message[:300])
-    except TimeoutError:
-        found = Tested(t("It did not answer within 15 seconds."))
-    except ValueError as error:
-        found = Tested(t("This address cannot be used."), str(error)[:300])
     return fragment(request, "provider_parts.html", "tested", found)
 
 
@@ -137,13 +129,14 @@ async def _page(request: Request, row: Any) -> Page:
     return Page("provider.html", "providers", context)
 
 
-def _words(t: Language, error: ProviderError) -> str:
-    words = {
+def _words(t: Language, one: Check) -> str:
+    words: dict[str, str] = {
         ErrorClass.CREDENTIAL: t("The key is refused. Check it, or make a new one."),
         ErrorClass.QUOTA: t("The account has no credit left."),
         ErrorClass.RATE_LIMIT: t("Too many requests for now. Try again later."),
         ErrorClass.CONNECT: t("There is no connection. Check the address, and that the server runs."),
         ErrorClass.TIMEOUT: t("It did not answer in time."),
+        ADDRESS: t("This address cannot be used."),
         ErrorClass.OVERLOAD: t("The provider is overloaded for now."),
     }
-    return words.get(error.error_class, t("The provider answered with an error."))
+    return words.get(one.error, t("The provider answered with an error."))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from core.fleet.lines import BadLine, Limits, LineSocket, decode
+from core.provider_secrets import ProviderSecrets
 
 SOCKET_NAME = "control.sock"
 REPLY_LIMITS = Limits(line=16 * 1024 * 1024, unsent=4 * 1024 * 1024)
@@ -114,9 +115,9 @@ class Control:
         reply = await self.request("logs", channel_id=channel_id, after=after, limit=limit)
         return list(reply["lines"])
 
-    async def provider_keys(self, provider_id: str) -> list[str]:
-        """The opened keys of a provider, in order of use."""
-        return list((await self.request("provider_keys", provider_id=provider_id))["keys"])
+    async def provider_secrets(self, provider_id: str) -> ProviderSecrets:
+        """The opened keys and proxies of a provider, in order of use."""
+        return ProviderSecrets.from_json(await self.request("provider_secrets", provider_id=provider_id))
 
     async def restart(self, channel_id: str) -> None:
         """Fork a channel anew; takes a parked one up again."""

@@ -12,9 +12,12 @@ from core.fleet.logs import LogBook
 from core.fleet.sampler import Sampler
 from core.fleet.unit import Unit
 from core.fleet.wanted import Planner
+from core.provider_secrets import passwords_in
 from core.secrets import Vault
 
-SEALED_PLACES = re.compile(r"(?:channel|provider_key)\.secret\.[0-9a-f-]{36}")
+SEALED_PLACES = re.compile(
+    r"(?:channel|provider_key)\.secret\.[0-9a-f-]{36}|provider\.proxies\.[a-z0-9_-]{1,32}"
+)
 LONGEST_SECRET = 16 * 1024
 MOST_LINES = 500
 
@@ -52,7 +55,7 @@ class Operations:
             "seal": self.seal,
             "snapshot": self.snapshot,
             "logs": self.read_logs,
-            "provider_keys": self.provider_keys,
+            "provider_secrets": self.provider_secrets,
             "restart": self.restart,
         }
 
@@ -72,14 +75,16 @@ class Operations:
         """Seal a secret for one row and column."""
         aad, text = request.get("aad"), request.get("text")
         if not isinstance(aad, str) or not SEALED_PLACES.fullmatch(aad):
-            raise Refused("seal needs `aad`: channel.secret.ID or provider_key.secret.ID")
+            raise Refused(
+                "seal needs `aad`: channel.secret.ID, provider_key.secret.ID or provider.proxies.ID"
+            )
         if not isinstance(text, str) or len(text) > LONGEST_SECRET:
             raise Refused("seal needs a text of at most 16 kB")
         try:
             sealed = self._office.vault.seal(text, aad)
         except UnicodeEncodeError as error:
             raise Refused("the secret holds characters that are not text") from error
-        self._office.logs.redactor.learn([text])
+        self._office.logs.redactor.learn([text, *passwords_in(text.split('"'))])
         return {"sealed": sealed}
 
     async def snapshot(self, _request: dict[str, Any]) -> dict[str, Any]:
@@ -103,14 +108,14 @@ class Operations:
         lines = [line for line in log.ring if line.id > after] if log else []
         return {"lines": [line.to_json() for line in lines[-max(1, min(limit, MOST_LINES)) :]]}
 
-    async def provider_keys(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The opened keys of one provider."""
+    async def provider_secrets(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The opened keys and proxies of one provider."""
         provider_id = request.get("provider_id")
         if not isinstance(provider_id, str):
-            raise Refused("provider_keys needs `provider_id`")
-        keys = await self._office.planner.provider_keys(provider_id)
-        self._office.logs.redactor.learn(keys)
-        return {"keys": keys}
+            raise Refused("provider_secrets needs `provider_id`")
+        secrets = await self._office.planner.provider_secrets(provider_id)
+        self._office.logs.redactor.learn([*secrets.keys, *passwords_in(secrets.proxies)])
+        return secrets.to_json()
 
     async def restart(self, request: dict[str, Any]) -> dict[str, Any]:
         """Fork a channel anew."""

@@ -64,8 +64,8 @@ class Unit:
             self.drain("stop")
         elif wanted.token != old.token or self._refork_values(wanted) != self._refork_values(old):
             self.drain("refork")
-        elif wanted.provider_keys != old.provider_keys:
-            self.run.send({"t": "secrets", "provider_keys": wanted.provider_keys})
+        elif wanted.secrets != old.secrets:
+            self.run.send({"t": "secrets", "providers": wanted.handed})
 
     def start(self) -> None:
         """Have the process forked."""
@@ -88,7 +88,7 @@ class Unit:
                 "t": "start",
                 "channel_id": self.wanted.id,
                 "token": self.wanted.token,
-                "provider_keys": self.wanted.provider_keys,
+                "providers": self.wanted.handed,
             }
         )
         run.fork(self._around.forks, self.wanted.kind, self.wanted.name)

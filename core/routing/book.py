@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from core.provider_secrets import ProviderSecrets
 from core.routing.spec import RouteSpec
 from db import providers, routes, settings
 from db.database import Database
@@ -16,7 +17,7 @@ from providers.types import ProviderConfig
 
 FRESH_FOR = 0.5  # seconds between looks at the configuration's version
 AUTO = "auto"
-KeysOf = Callable[[str], Awaitable[Sequence[str]]]
+SecretsOf = Callable[[str], Awaitable[ProviderSecrets]]
 logger = logging.getLogger(__name__)
 
 
@@ -47,12 +48,12 @@ class Book:
 
 
 class RouteBook:
-    """Reads the book again when the configuration's version has changed. `keys_of` opens the keys of a
-    provider; while it cannot (`away`), or the database cannot be read, the last book goes on."""
+    """Reads the book again when the configuration's version has changed. `secrets_of` opens the keys and
+    proxies of a provider; while it cannot (`away`), or the database cannot be read, the last book goes on."""
 
-    def __init__(self, database: Database, keys_of: KeysOf, away: type[Exception] = OSError) -> None:
+    def __init__(self, database: Database, secrets_of: SecretsOf, away: type[Exception] = OSError) -> None:
         self._database = database
-        self._keys_of = keys_of
+        self._secrets_of = secrets_of
         self._away = away
         self._book = Book()
         self._looked_at = float("-inf")
@@ -81,8 +82,19 @@ class RouteBook:
         self._book = _book(version, [await self._config(row) for row in rows], route_rows)
 
     async def _config(self, row: Any) -> ProviderConfig:
-        keys = tuple(await self._keys_of(row.id))
-        return ProviderConfig(row.id, row.kind, row.base_url or "", keys, dict(row.config))
+        return provider_config(row, await self._secrets_of(row.id))
+
+
+def provider_config(row: Any, secrets: ProviderSecrets) -> ProviderConfig:
+    """What a provider is opened from: its row and its opened secrets."""
+    return ProviderConfig(
+        id=row.id,
+        kind=row.kind,
+        base_url=row.base_url or "",
+        keys=secrets.keys,
+        options=dict(row.config),
+        proxies=secrets.proxies,
+    )
 
 
 def _book(version: int, configs: Sequence[ProviderConfig], rows: Sequence[Any]) -> Book:

@@ -34,8 +34,9 @@ class Orchestrator:
         self.database = database
         self.lines: list[dict[str, Any]] = []
         self.keys: dict[str, list[str]] = {}
+        self.proxies: dict[str, list[str]] = {}
         self.asked: list[tuple[str, dict[str, Any]]] = []
-        names = ("wake", "seal", "snapshot", "logs", "provider_keys", "restart")
+        names = ("wake", "seal", "snapshot", "logs", "provider_secrets", "restart")
         self.server = ControlServer(path, {name: self._operation(name) for name in names})
 
     def _operation(self, name: str) -> Any:
@@ -86,8 +87,9 @@ class Orchestrator:
     async def logs(self, args: dict[str, Any]) -> dict[str, Any]:
         return {"lines": [line for line in self.lines if line["id"] > args["after"]]}
 
-    async def provider_keys(self, args: dict[str, Any]) -> dict[str, Any]:
-        return {"keys": self.keys.get(args["provider_id"], [])}
+    async def provider_secrets(self, args: dict[str, Any]) -> dict[str, Any]:
+        name = args["provider_id"]
+        return {"keys": self.keys.get(name, []), "proxies": self.proxies.get(name, [])}
 
     async def restart(self, args: dict[str, Any]) -> dict[str, Any]:
         async with self.database.transaction() as conn:

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from admin import api, monitoring
 from admin.services import wired
 from core.fleet.control import Control, ControlUnavailable
+from core.provider_secrets import ProviderSecrets
 from core.settings import Settings
 from db.database import Database
 
@@ -24,6 +25,7 @@ class Supervisor:
 
     channels: dict[str, dict[str, Any]] = field(default_factory=dict)
     keys: dict[str, list[str]] = field(default_factory=dict)
+    proxies: dict[str, list[str]] = field(default_factory=dict)
     lines: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     woken: list[tuple[str, str | None]] = field(default_factory=list)
     restarted: list[str] = field(default_factory=list)
@@ -50,9 +52,11 @@ class Supervisor:
         self._here()
         return [line for line in self.lines.get(channel_id, []) if line["id"] > after][-limit:]
 
-    async def provider_keys(self, provider_id: str) -> list[str]:
+    async def provider_secrets(self, provider_id: str) -> ProviderSecrets:
         self._here()
-        return self.keys.get(provider_id, [])
+        return ProviderSecrets(
+            tuple(self.keys.get(provider_id, ())), tuple(self.proxies.get(provider_id, ()))
+        )
 
     async def restart(self, channel_id: str) -> None:
         self.restarted.append(channel_id)

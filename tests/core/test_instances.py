@@ -5,7 +5,8 @@ from core.configuration.configs import BotConfig, FaqInput, NewBase, NewBot
 from core.configuration.provider_configs import NewProvider
 from core.configuration.route_configs import NewRoute
 from core.instance import Character
-from core.instances import load_instance, provider_ids_of
+from core.instances import load_instance
+from core.provider_secrets import ProviderSecrets
 from db import knowledge
 from db.database import Database
 from tests.core.configuration_fixtures import TOKEN, configuration_of
@@ -29,15 +30,30 @@ async def test_an_instance_with_everything(database: Database) -> None:
         "ann", NewBot(id="shop", token=TOKEN, route="r", character="anna", bases=["docs"])
     )
     async with database.reading() as conn:
-        instance = await load_instance(conn, bot.channel_id, {"main": ["k1", "k2"]})
-        assert await provider_ids_of(conn, bot.channel_id) == ["spare", "main"]
+        instance = await load_instance(
+            conn, bot.channel_id, {"main": ProviderSecrets(("k1", "k2"), ("socks5://p:1080",))}
+        )
     assert instance is not None
     assert (instance.slug, instance.character.prompt, instance.version) == ("shop", "Be brief.", 9)
     assert instance.route.candidates == tuple(candidates)
     assert instance.route.settings == {"max_tokens": 9}
     assert [entry.id for entry in instance.faqs] == [shown.id]
     assert [(p.id, p.keys) for p in instance.route.providers] == [("spare", ()), ("main", ("k1", "k2"))]
+    assert [p.proxies for p in instance.route.providers] == [(), ("socks5://p:1080",)]
     assert instance.base_ids == ("docs",)
+
+
+async def test_auto_over_all_brings_every_enabled_provider_those_named_first(database: Database) -> None:
+    configuration = configuration_of(database)
+    for name in ("one", "two", "off"):
+        new = NewProvider(id=name, kind="openai", enabled=name != "off")
+        await configuration.providers.create("ann", new)
+    await configuration.routes.create("ann", NewRoute(id="r", candidates=["auto", "two:m"]))
+    bot = await configuration.bots.create("ann", NewBot(id="shop", token=TOKEN, route="r"))
+    async with database.reading() as conn:
+        instance = await load_instance(conn, bot.channel_id, {"one": ProviderSecrets(("k",))})
+    assert instance is not None
+    assert [(p.id, p.keys) for p in instance.route.providers] == [("two", ()), ("one", ("k",))]
 
 
 async def test_defaults(database: Database) -> None:
@@ -46,8 +62,6 @@ async def test_defaults(database: Database) -> None:
     async with database.reading() as conn:
         bare = await load_instance(conn, bot.channel_id, {})
         assert await load_instance(conn, "nobody", {}) is None
-        assert await provider_ids_of(conn, "nobody") == []
-        assert await provider_ids_of(conn, bot.channel_id) == []
     assert bare is not None
     assert (bare.route.id, bare.route.candidates, bare.character) == (None, (), Character())
     await configuration.routes.create("ann", NewRoute(id="default", candidates=["knowledge"]))

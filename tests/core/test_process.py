@@ -85,7 +85,7 @@ async def process(database: Database, channel: Slow, channel_id: str) -> AsyncIt
     link = Link(theirs.detach())
     await link.open()
     with TemporaryDirectory() as home:
-        start = {"channel_id": channel_id, "token": "", "provider_keys": {}, "home": home, "redis_url": ""}
+        start = {"channel_id": channel_id, "token": "", "providers": {}, "home": home, "redis_url": ""}
         running = asyncio.create_task(ChannelProcess(link, channel, database, start).run())
         yield Supervisor(ours, running)
         running.cancel()
@@ -116,7 +116,7 @@ async def test_nothing_is_sent_before_the_channel_is_open(database: Database) ->
             payload = OutboundMessage(chat_key="chat", text="from an operator").to_json()
             await add_outbound(conn, channel_id, "chat", payload, None)
         supervisor.tell(t="wake", what="outbox")
-        supervisor.tell(t="secrets", provider_keys={})
+        supervisor.tell(t="secrets", providers={})
         await supervisor.until(lambda message: message["t"] == "beat")
         channel.may_open.set()
         await supervisor.state("READY")

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from core.host import ChannelHost
 from core.instances import load_instance
+from core.provider_secrets import ProviderSecrets
 from db.channels import add_channel
 from db.conversations import Conversation, Message
 from db.database import Database
@@ -22,7 +23,7 @@ from db.usage import Usage
 from tests.core.channels import RecordingChannel, incoming
 from tests.fakes.llm import FAULTS, FakeLLM, Healthy, fake_llm
 
-KEYS = {"fake": ["sk-test-1"]}
+KEYS = {"fake": ProviderSecrets(("sk-test-1",))}
 
 
 class Desk:

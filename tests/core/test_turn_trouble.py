@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from core.messages import InboundMessage
+from core.provider_secrets import ProviderSecrets
 from db import inline_sqlite
 from db.conversations import Message, add_messages, open_conversation
 from db.inbox import InboxRow
@@ -138,9 +139,9 @@ async def test_trouble_is_told_and_so_is_its_end(desk: Desk, monkeypatch: pytest
 
 
 async def test_new_keys_are_used_from_the_next_look_on(desk: Desk) -> None:
-    desk.host.rekey({"fake": ["sk-new"]})
+    desk.host.rekey({"fake": ProviderSecrets(("sk-new",))})
     await desk.host.look()
-    assert desk.host.instance.route.providers[0].keys == ("sk-new",) and KEYS["fake"] == ["sk-test-1"]
+    assert desk.host.instance.route.providers[0].keys == ("sk-new",) and KEYS["fake"].keys == ("sk-test-1",)
     assert desk.channel.reloads == 1
 
 

@@ -34,7 +34,7 @@ async def _main(kind: str, descriptor: int) -> int:
         link.send({"t": "state", "state": "PARKED", "reason": "the token was refused: \ud800\0"})
         return 77
     link.send({"t": "state", "state": "READY", "reason": "", "address": "@" + kind})
-    print("INFO token", start["token"], "keys", sorted(start["provider_keys"]), "env", *sorted(os.environ))
+    print("INFO token", start["token"], "keys", sorted(start["providers"]), "env", *sorted(os.environ))
     beats = asyncio.create_task(_beat(link, kind))
     try:
         return await _serve(link, kind, start)
@@ -61,7 +61,10 @@ async def _serve(link: Link, kind: str, start: dict[str, Any]) -> int:
                 continue
             return 0
         if message["t"] == "secrets":
-            print("INFO keys now", {name: len(keys) for name, keys in message["provider_keys"].items()})
+            print("INFO keys now", {name: len(one["keys"]) for name, one in message["providers"].items()})
+            print(
+                "INFO proxies now", {name: len(one["proxies"]) for name, one in message["providers"].items()}
+            )
 
 
 def _touch(home: str) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from core.fleet.control import Control, ControlError, ControlUnavailable
 from core.fleet.control_server import ControlServer, Refused
+from core.provider_secrets import ProviderSecrets
 from tests.fleet.conftest import Yard
 
 
@@ -126,7 +127,7 @@ async def test_secrets_are_sealed_for_their_place_only(yard: Yard, control: Cont
     for place, text in (("setting.x", "a"), (aad + "/..", "a"), (aad, "x" * 20_000), (aad, "\ud800")):
         with pytest.raises(ControlError):
             await control.seal(place, text)
-    assert await control.provider_keys("none") == []
+    assert await control.provider_secrets("none") == ProviderSecrets()
 
 
 @pytest.mark.parametrize(
@@ -137,7 +138,7 @@ async def test_secrets_are_sealed_for_their_place_only(yard: Yard, control: Cont
         {"op": "wake", "what": "rm"},
         {"op": "wake", "channel_id": []},
         {"op": "restart", "channel_id": {"a": 1}},
-        {"op": "provider_keys"},
+        {"op": "provider_secrets"},
         {"op": "seal", "aad": 1, "text": 2},
     ],
 )

@@ -1,6 +1,7 @@
 """Real processes under a real supervisor: they start, crash, hang, are told things and are stopped."""
 
 import asyncio
+import json
 import os
 import resource
 import signal
@@ -9,6 +10,7 @@ import time
 import pytest
 
 from core.fleet.control import Control
+from core.provider_secrets import ProviderSecrets
 from db.channels import delete_channel
 from db.providers import replace_keys, save_provider
 from db.routes import Route, save_one
@@ -177,6 +179,37 @@ async def test_keys_of_the_route_reach_the_channel_when_they_change(yard: Yard) 
         await save_one(conn, Route, "r", name="r", **row)
     await yard.change(channel, name="x")
     await until(lambda: "keys now {'p': 1}" in yard.said(channel))
+
+
+async def test_changed_proxies_reach_a_running_channel_and_passwords_no_log(
+    yard: Yard, control: Control
+) -> None:
+    async with yard.database.transaction() as conn:
+        await save_provider(conn, "p", kind="x", name="p", config={}, enabled=True, managed="")
+        await save_one(conn, Route, "r", name="r", candidates=["auto"], settings={}, managed="")
+    channel = await yard.add("worker", route_id="r")
+    pid = (await yard.state(channel, "READY")).pid
+    addresses = ["socks5://ann:p%40ssword1@127.0.0.1:1", "http://127.0.0.1:2"]
+    async with yard.database.transaction() as conn:
+        sealed = await control.seal("provider.proxies.p", json.dumps(addresses))
+        await save_provider(conn, "p", proxies=sealed)
+    await yard.change(channel, name="x")
+    await until(lambda: "proxies now {'p': 2}" in yard.said(channel))
+    assert yard.unit(channel).pid == pid
+    assert await control.provider_secrets("p") == ProviderSecrets((), tuple(addresses))
+    for secret in ("p%40ssword1", "p@ssword1"):
+        assert secret not in yard.logs.redactor.clean(f"it said {secret}")
+
+
+async def test_a_provider_whose_proxies_do_not_open_is_handed_out_without_keys(yard: Yard) -> None:
+    key = "0198a000-0000-7000-8000-000000000001"
+    async with yard.database.transaction() as conn:
+        await save_provider(
+            conn, "p", kind="x", name="p", config={}, enabled=True, managed="", proxies="v1.AAAA"
+        )
+        sealed = yard.vault.seal("sk-abcdefghijklmnopqrst", f"provider_key.secret.{key}")
+        await replace_keys(conn, "p", [{"id": key, "secret": sealed, "hint": "qrst"}])
+    assert await yard.supervisor.planner.provider_secrets("p") == ProviderSecrets()
 
 
 async def test_a_stubborn_channel_is_killed_when_its_drain_is_over(yard: Yard) -> None:
