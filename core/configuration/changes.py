@@ -30,6 +30,11 @@ def key_secret(key_id: str) -> str:
     return f"provider_key.secret.{key_id}"
 
 
+def proxies_secret(provider_id: str) -> str:
+    """The place that a provider's sealed proxies are bound to."""
+    return f"provider.proxies.{provider_id}"
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """A change under way."""

@@ -13,6 +13,7 @@ WHAT = {
     "faq": ("the FAQ entry", "запись FAQ"),
     "document": ("the document", "документ"),
     "key": ("the key", "ключ"),
+    "proxy": ("the proxy", "прокси"),
     "token": ("the token", "токен"),
     "conversation": ("the conversation", "разговор"),
     "attempt": ("the attempt", "попытка"),
@@ -68,6 +69,22 @@ TEXTS: dict[str, tuple[str, str]] = {
         "holds spaces or letters that no key has: copy it again",
         "содержит пробелы или буквы, которых в ключах не бывает: скопируйте его ещё раз",
     ),
+    "proxy": (
+        "must be an address with a port, such as socks5://user:password@proxy.example:1080"
+        " (http, https, socks5 or socks5h)",
+        "нужен адрес с портом, например socks5://user:password@proxy.example:1080"
+        " (http, https, socks5 или socks5h)",
+    ),
+    "header": (
+        "holds a header that cannot be sent: {given} (a name, and up to 1000 plain characters)",
+        "содержит заголовок, который нельзя отправить: {given} (нужны имя и до 1000 простых знаков)",
+    ),
+    "header_reserved": (
+        "must not hold {given}: Botyard sends that itself, and keys belong among the keys",
+        "не должно содержать {given}: это Botyard отправляет сам, а ключам место среди ключей",
+    ),
+    "price_pair": ("needs both prices, or none", "нужны обе цены или ни одной"),
+    "model_twice": ("names the model {given} twice", "дважды называет модель {given}"),
     "provider_kind": ("is not a known provider: {given}{near}", "неизвестный провайдер: {given}{near}"),
     "secret_again": (
         "must be entered again (or removed first), because the address changes: it goes nowhere unasked",

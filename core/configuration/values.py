@@ -11,6 +11,7 @@ from core.configuration.errors import wrong
 KNOWLEDGE = "knowledge"  # the candidate that needs no provider
 AUTO = "auto"
 DEFAULT_PORTS = {"http": 80, "https": 443}
+PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 
 _SLUG = re.compile(r"[a-z0-9_-]{1,32}")
 _TOKEN = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{30,128}")
@@ -69,6 +70,28 @@ def _url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _proxy(value: str) -> str:
+    """An address with its port: what proxies listen on differs too much to guess."""
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError as error:
+        raise wrong("proxy") from error
+    odd = parts.query or parts.fragment or parts.path not in ("", "/") or not value.isascii()
+    if parts.scheme not in PROXY_SCHEMES or not parts.hostname or not port or odd:
+        raise wrong("proxy")
+    if any(character.isspace() for character in value):
+        raise wrong("proxy")
+    return value.rstrip("/")
+
+
+def without_password(address: str) -> str:
+    """An address as it may be shown."""
+    before, at, host = address.rpartition("@")
+    scheme, slashes, credentials = before.partition("://")
+    return f"{scheme}{slashes}{credentials.partition(':')[0]}{at}{host}" if at else address
+
+
 def _origin(value: str) -> str:
     """The origin as browsers send it: lower case, punycode, no default port, no slash at the end."""
     parts = _split(value, "origin")
@@ -120,6 +143,9 @@ Token = Annotated[str, Stripped, Field(json_schema_extra={"writeOnly": True}), A
 Key = Annotated[str, Stripped, Field(max_length=4096), AfterValidator(_key)]
 Color = Annotated[str, Stripped, AfterValidator(_color)]
 Url = Annotated[str, Stripped, Field(max_length=2000), AfterValidator(_url)]
+Proxy = Annotated[
+    str, Stripped, Field(max_length=500, json_schema_extra={"writeOnly": True}), AfterValidator(_proxy)
+]
 Origin = Annotated[str, Stripped, Field(max_length=300), AfterValidator(_origin)]
 Candidate = Annotated[str, Stripped, Field(max_length=200), Readable, AfterValidator(_candidate)]
 Name = Annotated[str, Stripped, Field(max_length=120), Readable]

@@ -61,7 +61,7 @@ class KeyHint:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """An account at a vendor, or a server."""
+    """An account at a vendor, or a server; `proxies` are shown without their passwords."""
 
     id: str
     kind: str
@@ -69,6 +69,17 @@ class Provider:
     base_url: str | None
     enabled: bool
     keys: list[KeyHint]
+    headers: dict[str, str]
+    proxies: list[str]
+    connect: float | None
+    first_token: float | None
+    gap: float | None
+    whole: float | None
+    stream: bool
+    cooldown: float | None
+    private: bool
+    billed: bool
+    models: list[dict[str, Any]]
     managed: str
     created_at: float
     updated_at: float

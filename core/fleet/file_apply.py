@@ -1,11 +1,12 @@
 """Bringing the rows in line with a fleet file: idempotent, in one transaction, nothing is deleted."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.configuration.changes import FILE, GONE, PANEL, channel_secret, key_secret
+from core.configuration.changes import FILE, GONE, PANEL, channel_secret, key_secret, proxies_secret
 from core.configuration.channels import (
     BOT,
     WIDGET,
@@ -18,7 +19,7 @@ from core.configuration.channels import (
 from core.configuration.characters import character_values
 from core.configuration.errors import Problem
 from core.configuration.provider_configs import NewProvider
-from core.configuration.providers import key_hint, provider_values
+from core.configuration.providers import key_hint, provider_values, proxy_hints
 from core.configuration.routes import route_values
 from core.fleet.file_entries import BotEntry, Fleet, WidgetEntry
 from core.fleet.file_knowledge import FLEET_BASE, FiledKnowledge, ReadDocuments, read_new_documents
@@ -122,14 +123,24 @@ class _Applied:
             if not self._may_take(row, f"providers[{position}]"):
                 continue
             values = {**provider_values(entry.id, entry), "managed": FILE}
+            values["config"] = proxy_hints(values["config"], entry.proxies or ())
+            values["proxies"] = self._proxies(entry, row)
             if self._differs(row, values, f"providers {entry.id}"):
-                config = row.config if row else {}
-                await providers.save_provider(self._conn, entry.id, **values, config=config)
+                await providers.save_provider(self._conn, entry.id, **values)
             await self._keys(entry)
         for row in rows.values():
             if row.managed == FILE:
                 await providers.save_provider(self._conn, row.id, managed=GONE, enabled=False)
                 self.changed.append(f"providers {row.id}")
+
+    def _proxies(self, entry: NewProvider, row: Any | None) -> str | None:
+        """The stored ones where they are the same: every sealing differs."""
+        if not entry.proxies:
+            return None
+        place, wanted = proxies_secret(entry.id), json.dumps(entry.proxies)
+        if row is not None and row.proxies and self._open(row.proxies, place) == wanted:
+            return str(row.proxies)
+        return self._vault.seal(wanted, place)
 
     async def _keys(self, entry: NewProvider) -> None:
         wanted = list(entry.keys or ())
