@@ -13,6 +13,7 @@ from providers.chat.blocks import Blocks
 from providers.chat.limits import limits_of
 from providers.chat.messages import body_of
 from providers.chat.reply import Reply
+from providers.chat.transport import ThroughProxies
 from providers.classify import redact, to_error
 from providers.errors import ErrorClass, ProviderError
 from providers.sse import SseDecoder
@@ -48,7 +49,7 @@ class Anthropic:
             http_client=anthropic.DefaultAsyncHttpxClient(
                 follow_redirects=False,
                 trust_env=False,
-                proxy=config.options.get("proxy"),
+                transport=ThroughProxies(config.proxies) if config.proxies else None,
                 event_hooks={"response": [bound]},
             ),  # fmt: skip
         )

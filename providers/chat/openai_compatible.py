@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ import aiohttp
 from providers.catalog import Quirk, Vendor
 from providers.chat.events import Reader, fold_whole
 from providers.chat.limits import Watch, limits_of
+from providers.chat.outbound import Outbound, Outgoing
 from providers.chat.reply import Reply
 from providers.chat.sampling import taken
 from providers.chat.tools import asked_of, message_of
@@ -36,22 +38,7 @@ class OpenAICompatible:
         self.base_url = api_address(config.base_url or vendor.base_url)
         self.options = config.options
         self.limits = limits_of(vendor, config)
-        self._client: aiohttp.ClientSession | None = None
-
-    @property
-    def client(self) -> aiohttp.ClientSession:
-        """The HTTP client, made inside the running loop when first used."""
-        if self._client is None:
-            trace = aiohttp.TraceConfig()
-            trace.on_connection_reuseconn.append(_mark_reused)
-            self._client = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
-                timeout=aiohttp.ClientTimeout(total=None, connect=self.limits.connect),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                trace_configs=[trace],
-                read_bufsize=1 << 18,
-            )
-        return self._client
+        self._outbound = Outbound(config.proxies, self.limits.connect)
 
     def model(self, name: str, key: str) -> "OpenAICompatibleModel":
         """A model of this provider."""
@@ -83,43 +70,16 @@ class OpenAICompatible:
         if key:
             headers["Authorization"] = f"Bearer {key}"
         headers.update(self.options.get("headers") or {})
-        response = await self._attempt(method, self.base_url + path, headers, body)
+        response = await self._outbound.send(Outgoing(method, self.base_url + path, headers, body))
         if 200 <= response.status < 300:
             return response
         async with response:
             text = (await read_bounded(response, LONGEST_ERROR)).decode("utf-8", "replace")
         raise to_error(response.status, text, response.headers, key=key)
 
-    async def _attempt(
-        self, method: str, url: str, headers: dict[str, str], body: bytes | None
-    ) -> aiohttp.ClientResponse:
-        reused: dict[str, bool] = {}
-        try:
-            return await self._request(method, url, headers, body, reused)
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-            if not reused or isinstance(error, aiohttp.ClientConnectorError):
-                raise
-        # A pooled connection that had gone stale says nothing of the server: try a new one at once.
-        return await self._request(method, url, headers, body, reused)
-
-    async def _request(
-        self, method: str, url: str, headers: dict[str, str], body: bytes | None, context: dict[str, bool]
-    ) -> aiohttp.ClientResponse:
-        try:
-            return await self.client.request(
-                method, url, headers=headers, data=body, allow_redirects=False,
-                proxy=self.options.get("proxy"), trace_request_ctx=context,
-            )  # fmt: skip
-        except aiohttp.InvalidURL:
-            raise
-        except ValueError as error:
-            raise ProviderError(ErrorClass.CREDENTIAL, "the key or a header cannot be sent") from error
-
     async def close(self) -> None:
         """Close the connections."""
-        if self._client is not None:
-            await self._client.close()
-            self._client = None
+        await self._outbound.close()
 
 
 class OpenAICompatibleModel:
@@ -241,13 +201,11 @@ async def read_bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
 
 def broken(error: Exception, key: str) -> ProviderError:
     """The ProviderError for a connection that could not be made, or broke before an answer began."""
-    never = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
+    never = (
+        aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL, ssl.SSLError
+    )  # fmt: skip
     if isinstance(error, never):
         error_class = ErrorClass.CONNECT
     else:
         error_class = ErrorClass.TIMEOUT if isinstance(error, TimeoutError) else ErrorClass.TRANSIENT
     return ProviderError(error_class, redact(f"{type(error).__name__}: {error}", key))
-
-
-async def _mark_reused(_client: object, context: Any, _params: object) -> None:
-    context.trace_request_ctx["reused"] = True
