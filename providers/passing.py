@@ -15,12 +15,14 @@ from providers.types import Provider, ProviderConfig
 WIRE = "openai"
 
 
-def takes(config: ProviderConfig) -> bool:
-    """Whether a provider speaks OpenAI's API at all; whether it has a call, only asking tells."""
+def takes(config: ProviderConfig, path: str) -> bool:
+    """Whether a provider may have a call: the catalogue says so, or only asking tells."""
     try:
-        return find_vendor(config.kind).wire == WIRE
+        vendor = find_vendor(config.kind)
     except UnknownKind:
         return False
+    has = {"/embeddings": vendor.embeddings, "/responses": vendor.responses}.get(path)
+    return vendor.wire == WIRE and has is not False
 
 
 async def post(provider: Provider, path: str, key: str, body: Mapping[str, Any]) -> aiohttp.ClientResponse:

@@ -19,7 +19,7 @@ from core.routing.single import Ask, SingleCall
 from core.routing.spec import RouteSpec
 from providers.errors import ProviderError
 from providers.passing import post, read_whole, takes
-from providers.types import Provider
+from providers.types import Provider, ProviderConfig
 
 EMBEDDINGS, RESPONSES = "/embeddings", "/responses"
 WHOLE = 300.0  # seconds for a body that is not streamed
@@ -67,7 +67,7 @@ class Passing:
 
     def open(self, router: Router, spec: RouteSpec, deadline: float, allowance: Allowance) -> None:
         """Choose the route."""
-        self.call = router.single(spec, Ask(takes, self._post), deadline, allowance)
+        self.call = router.single(spec, Ask(self._taken_by, self._post), deadline, allowance)
 
     @property
     def attempts(self) -> list[Attempt]:
@@ -96,6 +96,9 @@ class Passing:
             raise refusal from error
         finally:
             await self.call.close()
+
+    def _taken_by(self, config: ProviderConfig) -> bool:
+        return takes(config, self.asked.path)
 
     async def _post(self, provider: Provider, model: str, key: str) -> aiohttp.ClientResponse:
         return await post(provider, self.asked.path, key, {**self.asked.body, "model": model})
