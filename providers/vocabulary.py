@@ -53,9 +53,9 @@ _PHRASES = [
     ]),
     (ErrorClass.QUOTA, [
         r"insufficient (?:balance|credits?|funds|quota)", r"credit balance", r"exceeded your current quota",
-        r"free-models-per-day", r"\bper day\b", r"daily limit", r"out of credits",
-        r"used all available credits", r"spending limit", r"\bbilling\b", r"payment required",
-        r"\barrears\b", r"more credits",
+        r"reached your usage limit", r"free-models-per-day", r"\bper day\b", r"daily limit",
+        r"out of credits", r"used all available credits", r"spending limit", r"\bbilling\b",
+        r"payment required", r"\barrears\b", r"more credits",
         r"account is in good standing",
     ]),
     (ErrorClass.CREDENTIAL, [
