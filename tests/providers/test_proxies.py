@@ -1,9 +1,16 @@
 """Outbound proxies over real connections: which is used, what it is told, and that nothing goes past them."""
 
+import datetime
+import ssl
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from providers import proxies
 from providers.errors import ProviderError
@@ -137,3 +144,51 @@ async def test_a_proxy_that_accepts_and_hangs_up(llm: FakeLLM, kind: str) -> Non
         config = _config(kind, useless.socks, good.socks)
         assert (await asked(config, ASK))[-1] == Finish("stop")
         assert len(useless.seen) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("way", ["http", "socks"])
+async def test_over_tls_the_proxys_password_stays_with_the_proxy(
+    kind: str, way: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    server, client = certified(tmp_path)
+    monkeypatch.setattr("aiohttp.connector._SSL_CONTEXT_VERIFIED", client)
+    monkeypatch.setattr("httpx2.create_ssl_context", lambda **_options: client)
+    heads: list[str] = []
+
+    async def reply(request: web.Request) -> web.StreamResponse:
+        heads.append(str(request.headers))
+        return web.json_response({"data": [{"id": "a", "type": "model", "display_name": "a"}]})
+
+    app = web.Application()
+    app.router.add_get("/v1/models", reply)
+    runner = web.AppRunner(app, shutdown_timeout=0.05)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=server).start()
+    async with fake_proxy(LOGIN, runner.addresses[0][1]) as proxy:
+        provider = open_provider(_config(kind, getattr(proxy, way), url="https://vendor.invalid"))
+        assert await provider.models("sk-secret-key") == ["a"]
+        await provider.close()
+        assert proxy.seen == [("connect" if way == "http" else "socks", "vendor.invalid:443")]
+    await runner.cleanup()
+    assert "sk-secret-key" in heads[0] and "proxy-auth" not in heads[0].lower()
+
+
+def certified(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Contexts of a server named vendor.invalid and of a client that trusts it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "vendor.invalid")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("vendor.invalid")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "both.pem").write_bytes(secret + made.public_bytes(pem))
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(folder / "both.pem")
+    return server, ssl.create_default_context(cadata=made.public_bytes(pem).decode())
