@@ -63,6 +63,7 @@ def errors_of(error: ConfigurationError | ControlError, code: str, request: Requ
     for problem in error.problems:
         text = problem_text(problem, code)
         place, bracket, rest = problem.place.partition("[")
+        place = place.partition(".")[0]
         if bracket:
             number = rest.partition("]")[0]
             text = f"{int(number) + 1}: {text}" if number.isdigit() else text

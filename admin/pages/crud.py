@@ -123,7 +123,7 @@ def _context(crud: Crud, row: Any | None) -> Callable[[Request], Awaitable[Value
 
 def _shown(form: FormData) -> Values:
     """What was typed, to show it again; never a secret."""
-    hidden = ("csrf", "token", "keys", "password")
+    hidden = ("csrf", "token", "keys", "proxies", "proxy", "password")
     values: Values = {}
     for name in form:
         texts = [value for value in form.getlist(name) if isinstance(value, str)]

@@ -1,59 +1,60 @@
-"""Providers: accounts at vendors and servers of one's own, with their keys, and a way to test them."""
+"""Providers: accounts at vendors and servers of one's own, with keys, proxies and a way to test them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Request
-from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from admin.i18n import Language, language_of
-from admin.pages.changes import Page, Values, actor, attempt, configuration_of, text_of, texts_of, validated
+from admin.pages.changes import Page, Values, actor, attempt, configuration_of, text_of, validated
 from admin.pages.crud import Crud, add_forms, row_of
-from admin.pages.figures import figures_of, midnight
+from admin.pages.figures import figures_of, is_about, midnight
 from admin.pages.page import back, fragment, show
-from admin.provider_check import ADDRESS, Check, check, config_of
+from admin.pages.provider_form import fill, read
+from admin.pages.provider_tests import Tested, tested
 from admin.services import services_of
 from admin.sign_in import MayChange, SignedIn
 from core.configuration.provider_configs import NewProvider, ProviderInput
-from core.fleet.control import ControlError
+from db.base import now
 from providers.catalog import vendors
-from providers.errors import ErrorClass
 
 router = APIRouter()
-MOST_MODELS = 300
+MODEL_FROM = {"key-model": 3, "model": 3, "route": 4}  # where a scope names its model
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
-    """What a test of a provider found."""
+class Resting:
+    """A part of a provider that rests: its kind of scope, its model if it has one, why and until when."""
 
-    problem: str = ""
-    detail: str = ""
-    models: list[str] = field(default_factory=list)
+    kind: str
+    model: str
+    error_class: str
+    until: float
 
 
 async def catalogue(request: Request) -> Values:
     """The vendors to choose from."""
-    return {"vendors": list(vendors().values()), "asked": dict(request.query_params)}
+    known = list(vendors().values())
+    free = {one.kind for one in known if any(model.free for model in one.models)}
+    return {"vendors": known, "free": free, "asked": dict(request.query_params), "tested": Tested(done=False)}
 
 
 async def health(request: Request, row: Any) -> Values:
-    """How a provider did lately."""
-    figures = await figures_of(services_of(request), midnight(request))
-    return {"health": next((one for one in figures.providers if one.id == row.id), None)}
-
-
-def _read(form: FormData) -> Values:
-    values = texts_of(form, "kind", "name", "base_url")
-    if key := text_of(form, "keys"):
-        values["keys"] = [key]
-    return {**values, "enabled": text_of(form, "enabled") == "on"}
-
-
-def _fill(row: Any) -> Values:
-    enabled = "on" if row.enabled else ""
-    return {"kind": row.kind, "name": row.name, "base_url": row.base_url or "", "enabled": enabled}
+    """How a provider did lately, and what of it rests now."""
+    services = services_of(request)
+    figures = await figures_of(services, midnight(request))
+    rests = await services.router.cooldown.all()
+    resting = [
+        Resting(kind, ":".join(scope.split(":")[MODEL_FROM.get(kind, 99) :]), rest.error_class, rest.until)
+        for scope, rest in rests.items()
+        if is_about(scope, row.id) and rest.until > now()
+        for kind in [scope.partition(":")[0]]
+    ]
+    return {
+        "health": next((one for one in figures.providers if one.id == row.id), None),
+        "resting": sorted(resting, key=lambda one: one.until),
+    }
 
 
 PROVIDERS = Crud(
@@ -62,8 +63,8 @@ PROVIDERS = Crud(
     lambda c: c.providers,
     NewProvider,
     ProviderInput,
-    _read,
-    _fill,
+    read,
+    fill,
     catalogue,
     health,
 )
@@ -108,18 +109,60 @@ async def delete_key(request: Request, provider_id: str, key_id: str, person: Ma
     return await attempt(request, await _page(request, row), PROVIDERS.fill(row), change)
 
 
+@router.post("/providers/{provider_id}/keys/{key_id}/up")
+async def move_key(request: Request, provider_id: str, key_id: str, person: MayChange) -> Response:
+    """Put a key one place further to the front."""
+    row = await row_of(request, PROVIDERS, provider_id)
+
+    async def change() -> Response:
+        await configuration_of(request).providers.move_key(actor(person), provider_id, key_id)
+        return back(f"/providers/{provider_id}", "saved")
+
+    return await attempt(request, await _page(request, row), PROVIDERS.fill(row), change)
+
+
+@router.post("/providers/{provider_id}/proxies")
+async def add_proxy(request: Request, provider_id: str, person: MayChange) -> Response:
+    """Append a proxy."""
+    row = await row_of(request, PROVIDERS, provider_id)
+    address = text_of(await request.form(), "proxy")
+
+    async def change() -> Response:
+        given = validated(ProviderInput, {"kind": row.kind, "proxies": [address]}).proxies or []
+        opened = (await services_of(request).control.provider_secrets(provider_id)).proxies
+        providers = configuration_of(request).providers
+        await providers.set_proxies(actor(person), provider_id, [*opened, *given])
+        return back(f"/providers/{provider_id}", "saved")
+
+    return await attempt(request, await _page(request, row), PROVIDERS.fill(row), change)
+
+
+@router.post("/providers/{provider_id}/proxies/{number}/delete")
+async def delete_proxy(request: Request, provider_id: str, number: int, person: MayChange) -> Response:
+    """Remove the proxy at a place, counted from 1."""
+    row = await row_of(request, PROVIDERS, provider_id)
+    if not 1 <= number <= len(row.proxies):
+        raise HTTPException(404)
+
+    async def change() -> Response:
+        opened = (await services_of(request).control.provider_secrets(provider_id)).proxies
+        kept = [proxy for place, proxy in enumerate(opened, 1) if place != number]
+        await configuration_of(request).providers.set_proxies(actor(person), provider_id, kept)
+        return back(f"/providers/{provider_id}", "deleted")
+
+    return await attempt(request, await _page(request, row), PROVIDERS.fill(row), change)
+
+
 @router.post("/providers/{provider_id}/test")
 async def test(request: Request, provider_id: str, _: MayChange) -> Response:
-    """Ask the provider for its models, as the *Test* button does."""
+    """Ask the provider for its models with one key or through one proxy; without JavaScript on a page."""
     row = await row_of(request, PROVIDERS, provider_id)
-    t = language_of(request)
-    try:
-        config = await config_of(services_of(request), row.id)
-        one = await check(config, config.keys[0] if config.keys else "")
-        found = Tested(_words(t, one) if one.error else "", one.detail[:300], one.models[:MOST_MODELS])
-    except ControlError:
-        found = Tested(t("The supervisor does not answer. Try again in a moment."))
-    return fragment(request, "provider_parts.html", "tested", found)
+    found = await tested(request, row, await request.form())
+    if "hx-request" in request.headers:
+        return fragment(request, "provider_parts.html", "tested", found)
+    context = await (await _page(request, row)).context(request)
+    shown = {**context, "tested": found, "values": PROVIDERS.fill(row), "errors": {}}
+    return await show(request, "provider.html", "providers", **shown)
 
 
 async def _page(request: Request, row: Any) -> Page:
@@ -127,16 +170,3 @@ async def _page(request: Request, row: Any) -> Page:
         return {"row": row, **await catalogue(request), **await health(request, row)}
 
     return Page("provider.html", "providers", context)
-
-
-def _words(t: Language, one: Check) -> str:
-    words: dict[str, str] = {
-        ErrorClass.CREDENTIAL: t("The key is refused. Check it, or make a new one."),
-        ErrorClass.QUOTA: t("The account has no credit left."),
-        ErrorClass.RATE_LIMIT: t("Too many requests for now. Try again later."),
-        ErrorClass.CONNECT: t("There is no connection. Check the address, and that the server runs."),
-        ErrorClass.TIMEOUT: t("It did not answer in time."),
-        ADDRESS: t("This address cannot be used."),
-        ErrorClass.OVERLOAD: t("The provider is overloaded for now."),
-    }
-    return words.get(one.error, t("The provider answered with an error."))

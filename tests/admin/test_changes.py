@@ -126,6 +126,42 @@ async def test_a_provider_is_tested_with_its_key(owned: Panel) -> None:
     assert "…9012" in page and "k-123456789012" not in page
 
 
+async def test_a_provider_keeps_its_headers_limits_models_and_proxies(owned: Panel) -> None:
+    form = {"kind": "openai", "headers": "X-Team: blue\nX-B: c:d", "gap": "7,5", "cooldown": "9",
+            "models": "own:7b quality=70 price_in=0.5 price_out=1 vision no-tools", "private": "on",
+            "enabled": "on", "whole_only": "on"}  # fmt: skip
+    made = await owned.post("/providers/new", {"id": "a", "proxies": "socks5://u:geheim1@h:1", **form})
+    assert made.status_code == 303
+    page = (await owned.client.get("/providers/a")).text
+    for shown in ("X-B: c:d", 'value="7.5"', "own:7b quality=70 price_in=0.5 price_out=1 vision no-tools"):
+        assert shown in page
+    assert "socks5://u@h:1" in page and "geheim1" not in page
+    owned.orchestrator.proxies["a"] = ["socks5://u:geheim1@h:1"]
+    wrong = await owned.post("/providers/a/proxies", {"proxy": "socks5://u:geheim2@h"})
+    assert wrong.status_code == 422 and "an address with a port" in wrong.text and "geheim2" not in wrong.text
+    assert (await owned.post("/providers/a/proxies", {"proxy": "http://h:2"})).status_code == 303
+    assert "http://h:2" in (await owned.client.get("/providers/a")).text
+    assert (await owned.post("/providers/a/proxies/1/delete")).status_code == 303
+    assert (await owned.post("/providers/a/proxies/9/delete")).status_code == 404
+    bad = await owned.post("/providers/a", {**form, "headers": "Cookie: x", "models": "a b=1"})
+    assert (
+        bad.status_code == 422 and "ust not hold Cookie" in bad.text and "1: is not known" in bad.text.lower()
+    )
+
+
+async def test_a_wrong_key_and_a_dead_proxy_say_what_to_do(owned: Panel) -> None:
+    async with fake_llm() as llm:
+        form = {"id": "m", "kind": "openai-compatible", "base_url": llm.url, "enabled": "on",
+                "keys": "k-123456789012", "proxies": "http://127.0.0.1:9"}  # fmt: skip
+        assert (await owned.post("/providers/new", form)).status_code == 303
+        owned.orchestrator.keys["m"] = ["k-123456789012"]
+        owned.orchestrator.proxies["m"] = ["http://127.0.0.1:9"]
+        dead = await owned.post("/providers/m/test", {"proxy": "1"})
+        assert "proxy" in dead.text and 'role="alert"' in dead.text
+        gone = await owned.post("/providers/m/test", {"proxy": "2"})
+        assert "This proxy cannot be opened" in gone.text
+
+
 async def test_keys_are_added_and_removed(owned: Panel) -> None:
     await owned.post(
         "/providers/new", {"id": "a", "kind": "openai", "keys": "sk-aaaaaaaaaaaa1111", "enabled": "on"}
