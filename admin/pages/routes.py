@@ -11,16 +11,19 @@ from admin.pages.changes import Values, configuration_of, many_of, texts_of
 from admin.pages.crud import Crud, add_forms
 from admin.pages.figures import is_about
 from admin.pages.page import show
+from admin.pages.sampling import fill_sampling, read_sampling
 from admin.services import services_of
 from admin.sign_in import SignedIn
 from core.configuration.route_configs import NewRoute, RouteInput
 from core.configuration.values import provider_of
+from core.sampling import FIELDS
 from db.base import now
 from db.channels import all_channels
 from providers.catalog import vendors
 
 router = APIRouter()
-NUMBERS = ("temperature", "top_p", "max_tokens", "token_budget")
+NUMBERS = ("token_budget", "deadline", "first_token")
+SWITCHES = ("content_fallback", "local_only", "show_reasoning")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +79,16 @@ async def users(request: Request, row: Any) -> Values:
 
 def _read(form: FormData) -> Values:
     numbers = {name: text.replace(",", ".") for name, text in texts_of(form, *NUMBERS).items()}
-    return {**texts_of(form, "name"), **numbers, "candidates": many_of(form, "candidates")}
+    switches = texts_of(form, *SWITCHES)
+    settings = {**numbers, **switches, **read_sampling(form)}
+    return {**texts_of(form, "name"), **settings, "candidates": many_of(form, "candidates")}
 
 
 def _fill(row: Any) -> Values:
-    numbers = {name: "" if getattr(row, name) is None else f"{getattr(row, name):g}" for name in NUMBERS[:2]}
-    whole = {name: "" if getattr(row, name) is None else getattr(row, name) for name in NUMBERS[2:]}
-    return {"name": row.name, "candidates": row.candidates, **numbers, **whole}
+    numbers = {name: "" if getattr(row, name) is None else f"{getattr(row, name):.12g}" for name in NUMBERS}
+    switches = {name: str(getattr(row, name)).lower() for name in SWITCHES}
+    settings = {**numbers, **switches, **fill_sampling({name: getattr(row, name) for name in FIELDS})}
+    return {"name": row.name, "candidates": row.candidates, **settings}
 
 
 ROUTES = Crud(

@@ -1,6 +1,9 @@
 """Generation settings in the panel's forms."""
 
+import re
+
 from db.conversations import close_conversation, get_conversation, list_conversations
+from db.routes import Route, get_one
 from tests.admin.panel import Panel
 from tests.admin.seed import fill
 
@@ -48,3 +51,25 @@ async def test_a_conversation_has_its_own(owned: Panel) -> None:
     async with owned.database.reading() as conn:
         assert (await get_conversation(conn, row.id)).settings["length"] == "long"
     assert f'action="{url}/settings"' in (await owned.client.get(url)).text
+
+
+async def test_saving_a_route_as_it_is_shown_changes_nothing(owned: Panel) -> None:
+    settings = {
+        "temperature": "0,7", "top_k": "40", "length": "short", "token_budget": "1234567", "deadline": "90",
+        "first_token": "2.5", "content_fallback": "false", "local_only": "true", "show_reasoning": "true",
+    }  # fmt: skip
+    made = await owned.post("/routes/new", {"id": "main", "candidates": "knowledge", **settings})
+    assert made.status_code == 303, made.text
+    page = (await owned.client.get("/routes/main")).text
+    fields = dict(re.findall(r'<input[^>]* name="(\w+)"[^>]* value="([^"]*)"', page))
+    before = await _settings(owned)
+    assert before["local_only"] is True and before["deadline"] == 90
+    saved = await owned.post("/routes/main", {**fields, "candidates": "knowledge", "length": "short"})
+    assert saved.status_code == 303, saved.text
+    assert await _settings(owned) == before
+
+
+async def _settings(panel: Panel) -> dict[str, object]:
+    async with panel.database.reading() as conn:
+        found: dict[str, object] = (await get_one(conn, Route, "main")).settings
+    return found
