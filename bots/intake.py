@@ -105,6 +105,7 @@ class Intake:
             reply_to=str(number) if address.group else None,
             command=command.name if command else None,
             argument=command.argument if command else "",
+            user_key=_user(sender),
         )
 
     def _pressed(self, query: Raw) -> InboundMessage | None:
@@ -123,6 +124,7 @@ class Intake:
             group=address.group,
             command=action,
             argument=argument,
+            user_key=_user(sender),
         )
 
     def _mentioned(self, message: Raw, text: str) -> bool:
@@ -181,6 +183,12 @@ def _object(holder: Raw, name: str) -> Raw:
 def _optional(holder: Raw, name: str) -> Raw:
     value = holder.get(name)
     return value if isinstance(value, dict) else {}
+
+
+def _user(sender: Raw) -> str:
+    """What tells a person apart from all others; "" for messages that nobody sent."""
+    number = sender.get("id")
+    return str(number) if isinstance(number, int) and not isinstance(number, bool) else ""
 
 
 def _number(holder: Raw, name: str) -> int:

@@ -6,9 +6,13 @@ from typing import Any
 from core.conversation import Past, refs_of, settings_of
 from core.instance import Instance
 from core.knowledge.faq import FaqBook
+from core.limits.limits import Grant
 from core.messages import Attachment, InboundMessage
+from core.moments import when
+from core.routing.attempts import Attempt, Skipped
 from core.sampling import LENGTHS
 from core.texts import text
+from db.base import now
 
 LONGEST_QUESTION = 32_000  # characters
 
@@ -19,6 +23,7 @@ class Answer:
 
     `keep` is False for answers that are no part of the conversation (help, errors of use). `closes` ends
     the conversation before the answer; `replaces` holds the ids of answers that this one takes the place of.
+    `attempts` and `skipped` tell what its route did, `grant` what limits it counts for.
     `settings` are the conversation's own generation settings from now on; `title` is for one that they open.
     """
 
@@ -30,14 +35,21 @@ class Answer:
     closes: bool = False
     replaces: tuple[str, ...] = ()
     buttons: tuple[tuple[str, str], ...] = ()
-    usage: list[dict[str, Any]] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    grant: Grant | None = None
     reasoning: str = ""
     settings: dict[str, Any] | None = None
     title: str = ""
 
 
 RETRY_BUTTON = (("retry", "retry"),)
-FUTILE = ("cannot_see", "moderated")  # the same question would end the same way
+FUTILE = (
+    "cannot_see",
+    "moderated",
+    "over_limit",
+    "too_long_for_models",
+)  # the same question would end the same way
 USUAL = "reset"
 LENGTH_BUTTONS = tuple((f"length_{name}", f"length:{name}") for name in (*LENGTHS, USUAL))
 LENGTH_WORDS = {  # as people may write them, besides the names themselves
@@ -55,11 +67,17 @@ def own(key: str, language: str, **values: object) -> Answer:
     return Answer(text(key, language, **values), "command", key)
 
 
-def failure(key: str, language: str) -> Answer:
+def failure(key: str, language: str, **values: object) -> Answer:
     """What a user reads when no answer could be made; kept so that a reload shows it too. It offers to try
     again only where that may help."""
     buttons = () if key in FUTILE else RETRY_BUTTON
-    return Answer(text(key, language), "error", key, status="failed", keep=True, buttons=buttons)
+    words = text(key, language, **values)
+    return Answer(words, "error", key, status="failed", keep=True, buttons=buttons)
+
+
+def over_limit(resets_at: float | None, language: str) -> Answer:
+    """What a user reads who has used up a limit: when they may go on."""
+    return failure("over_limit", language, when=when(resets_at, now(), language))
 
 
 def command(instance: Instance, message: InboundMessage, language: str) -> Answer | None:
@@ -117,6 +135,7 @@ def repeated(past: Past, message: InboundMessage) -> tuple[InboundMessage, Past,
         chat_key=message.chat_key,
         text=question.text,
         speaker=question.speaker,
+        user_key=message.user_key,
         language=message.language,
         group=message.group,
         reply_to=message.reply_to,

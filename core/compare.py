@@ -12,13 +12,16 @@ from core.configuration.changes import no_such, refuse
 from core.configuration.configs import Config
 from core.configuration.errors import wrong
 from core.configuration.sampling_configs import SamplingConfig
+from core.limits.limits import Grant, Limits
+from core.limits.payer import Payer
+from core.limits.rule import rules_of
 from core.routing.book import Book
 from core.routing.route import Router
 from core.routing.spec import RouteSpec
 from core.sampling import length_hint, merged, to_sampling
 from core.trial import Trial
+from core.usage import rows_of
 from db import usage
-from db.base import new_id
 from db.database import Database
 from db.trouble import Unavailable
 from providers.types import ChatRequest, ChatTurn
@@ -79,48 +82,31 @@ class Trials:
     async def open(self, book: Book, names: Sequence[str], question: Question) -> list[Trial]:
         """A trial for each name. Raises Invalid for names that nothing has."""
         specs = _specs(book, names)
-        until = asyncio.get_running_loop().time() + DEADLINE
+        rules, payer = rules_of(book.limits), Payer(question.source, user_key=question.asker)
+        limits = Limits(self.database)
+        grants = [await limits.begin(payer, rules, spec, request_of(spec, question)) for spec in specs]
         return [
-            self._trial(number, name, spec, question, until)
-            for number, (name, spec) in enumerate(zip(names, specs, strict=True))
+            self._trial(number, name, spec, question, grant)
+            for number, (name, spec, grant) in enumerate(zip(names, specs, grants, strict=True))
         ]
 
-    def _trial(self, number: int, name: str, spec: RouteSpec, question: Question, until: float) -> Trial:
+    def _trial(self, number: int, name: str, spec: RouteSpec, question: Question, grant: Grant) -> Trial:
+        until = asyncio.get_running_loop().time() + DEADLINE
+
         async def settle(trial: Trial) -> None:
             try:
-                await self._settle(trial, spec, question)
+                await self._settle(trial, spec, grant)
             except Unavailable:
                 logger.error("the database is away: the usage of a %s answer is lost", question.source)
 
-        stream = self.router.open(spec, request_of(spec, question), until)
+        stream = self.router.open(spec, request_of(spec, question), until, allowance=grant.allowance)
         return Trial(number, name, stream, settle)
 
-    async def _settle(self, trial: Trial, spec: RouteSpec, question: Question) -> None:
-        request_id = new_id()
-        skipped = [[one.candidate, one.reason] for one in trial.skipped]
-        rows = [
-            {
-                "source": question.source,
-                "user_key": question.asker[:100],
-                "route_id": spec.id,
-                "request_id": request_id,
-                "attempt": number,
-                "provider_id": attempt.provider_id,
-                "model": attempt.model[:200],
-                "outcome": attempt.outcome,
-                "input_tokens": attempt.input_tokens,
-                "output_tokens": attempt.output_tokens,
-                "cached_tokens": attempt.cached_tokens,
-                "estimated": attempt.estimated,
-                "first_token_ms": attempt.first_token_ms,
-                "total_ms": attempt.total_ms,
-                "cost": attempt.cost,
-                "detail": {"error": attempt.error[:500], "cooled": attempt.cooled, "skipped": skipped},
-            }
-            for number, attempt in enumerate(trial.attempts, 1)
-        ]
+    async def _settle(self, trial: Trial, spec: RouteSpec, grant: Grant) -> None:
+        rows = rows_of(trial.attempts, trial.skipped, grant, spec.id)
         async with self.database.transaction() as conn:
             await usage.add_usage(conn, rows)
+            await grant.settle(conn, rows)
 
 
 def request_of(spec: RouteSpec, question: Question) -> ChatRequest:

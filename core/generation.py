@@ -2,16 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
 
-from core.answers import Answer, failure
+from core.answers import Answer, failure, over_limit
 from core.channel import Preview
-from core.routing.route import AllCandidatesFailed, Attempt, RouteStream
+from core.routing.route import AllCandidatesFailed, RouteStream
 from core.texts import text
 from providers.types import Cited, Restart, Text, Thinking
 
 KNOWLEDGE = "knowledge"
-LARGEST = 2**31 - 1
 LONGEST_THOUGHTS = 20_000  # characters of reasoning that are kept
 
 
@@ -50,7 +48,7 @@ class Generation:
                 answer = self._finished(consuming, language)
             else:
                 answer = await self._stopped(consuming, language)
-            answer.usage = [_usage_row(number, attempt) for number, attempt in enumerate(self._attempts, 1)]
+            answer.attempts, answer.skipped = self._stream.attempts, self._stream.skipped
             return answer
         finally:
             consuming.cancel()
@@ -95,7 +93,7 @@ class Generation:
         try:
             consuming.result()
         except AllCandidatesFailed as error:
-            answer = failure(_words_for(error), language)
+            answer = _failed(error, language)
             if answer.source_id == "unknown":
                 answer = Answer(answer.text, KNOWLEDGE, "unknown", keep=True)
         else:
@@ -105,13 +103,19 @@ class Generation:
                 answer.source, answer.source_id = KNOWLEDGE, self._cited.ref
         return answer
 
-    @property
-    def _attempts(self) -> list[Attempt]:
-        return [attempt for attempt in self._stream.attempts if attempt.provider_id != KNOWLEDGE]
-
     def _model(self) -> str:
         last = self._stream.attempts[-1:] or None
         return f"{last[0].provider_id}:{last[0].model}" if last else ""
+
+
+def _failed(error: AllCandidatesFailed, language: str) -> Answer:
+    """What the reader is told when nobody answered."""
+    if error.over_limit:
+        return over_limit(error.retry_at, language)
+    if error.too_long:
+        size, largest = error.too_long
+        return failure("too_long_for_models", language, size=size, largest=largest)
+    return failure(_words_for(error), language)
 
 
 def _words_for(error: AllCandidatesFailed) -> str:
@@ -121,22 +125,3 @@ def _words_for(error: AllCandidatesFailed) -> str:
     if tried == {KNOWLEDGE}:
         return "unknown"
     return "moderated" if error.moderated else "unavailable"
-
-
-def _usage_row(number: int, attempt: Attempt) -> dict[str, Any]:
-    return {
-        "provider_id": attempt.provider_id,
-        "model": attempt.model[:200],
-        "attempt": number,
-        "outcome": attempt.outcome,
-        "input_tokens": _storable(attempt.input_tokens),
-        "output_tokens": _storable(attempt.output_tokens),
-        "estimated": attempt.estimated,
-        "first_token_ms": attempt.first_token_ms,
-        "total_ms": attempt.total_ms,
-    }
-
-
-def _storable(tokens: int | None) -> int | None:
-    """A vendor may count whatever it likes; a row holds 32 bits."""
-    return None if tokens is None else int(min(max(tokens, 0), LARGEST))

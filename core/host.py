@@ -14,6 +14,7 @@ from core.instance import Instance
 from core.instances import load_instance
 from core.knowledge.answerer import KnowledgeModel
 from core.knowledge.faq import FaqBook
+from core.limits.limits import Limits
 from core.messages import Incoming, OutboundMessage
 from core.outbox import Outbox
 from core.pictures import Picture
@@ -61,6 +62,7 @@ class ChannelHost:
             router=Router(knowledge=KnowledgeModel(database), cooldown=Cooldown(rests)),
             instance=instance, book=FaqBook(instance.faqs),
             deliver=self._outbox.deliver, publish=self._publish, save_preview=self._save_preview,
+            limits=Limits(database),
         )  # fmt: skip
         self._heard_at = time.monotonic()
         self._state: dict[str, str] = {}

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.limits.rule import Rule
 from core.routing.spec import RouteSpec
 
 
@@ -42,3 +43,4 @@ class Instance:
     route: RouteSpec = RouteSpec()
     base_ids: tuple[str, ...] = ()
     faqs: tuple[FaqEntry, ...] = ()
+    limits: tuple[Rule, ...] = ()

@@ -7,10 +7,11 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.instance import Character, FaqEntry, Instance
+from core.limits.rule import rules_of
 from core.provider_secrets import ProviderSecrets
 from core.routing.book import AUTO, provider_config
 from core.routing.spec import RouteSpec
-from db import channels, knowledge, routes, settings
+from db import channels, knowledge, limits, routes, settings
 from db.providers import Provider, all_providers
 from providers.types import ProviderConfig
 
@@ -45,6 +46,7 @@ async def load_instance(
         ),
         base_ids=tuple(row.base_ids),
         faqs=await _faqs(conn, row.base_ids),
+        limits=rules_of(await limits.all_limits(conn)),
     )
 
 

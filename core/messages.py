@@ -25,7 +25,8 @@ class Attachment:
 @dataclass(frozen=True, slots=True)
 class InboundMessage:
     """What a person said. `command` is set for "/command argument" (without slash or bot name, lower case).
-    `speaker` names the person; `reply_to` is the external id that the answer should quote (groups).
+    `speaker` names the person, `user_key` tells them apart within the instance; `reply_to` is the external
+    id that the answer should quote (groups).
     `attachments` are the pictures of the message and of the one that it replies to."""
 
     chat_key: str
@@ -40,6 +41,7 @@ class InboundMessage:
     command: str | None = None
     argument: str = ""
     attachments: tuple[Attachment, ...] = ()
+    user_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

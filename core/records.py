@@ -11,6 +11,7 @@ from core.inbox import Claim
 from core.instance import Instance
 from core.messages import InboundMessage, OutboundMessage
 from core.outbox import Outbound
+from core.usage import rows_of
 from db import conversations, outbox
 from db.base import now
 from db.usage import add_usage
@@ -33,15 +34,12 @@ async def record(
     if answer.settings is not None:
         await _record_settings(conn, instance, claim, answer)
     conversation = await _record_messages(conn, instance, claim, question, answer)
-    if answer.usage:
-        for attempt in answer.usage:
-            attempt.update(
-                channel_id=instance.id,
-                conversation_id=conversation,
-                message_id=outbound.message_id,
-                route_id=instance.route.id,
-            )
-        await add_usage(conn, answer.usage)
+    if answer.grant:
+        usage = rows_of(answer.attempts, answer.skipped, answer.grant, instance.route.id)
+        for row in usage:
+            row.update(conversation_id=conversation, message_id=outbound.message_id)
+        await add_usage(conn, usage)
+        await answer.grant.settle(conn, usage)
     payload = outbound.to_json()
     row_id = await outbox.add_outbound(conn, instance.id, claim.chat_key, payload, outbound.message_id)
     return [Outbound(row_id, claim.chat_key, outbound, ())]

@@ -80,6 +80,21 @@ TEXTS: dict[str, dict[str, str]] = {
     "length_long": {"en": "long", "ru": "длинные"},
     "length_very_long": {"en": "very long", "ru": "очень длинные"},
     "length_reset": {"en": "as usual", "ru": "как обычно"},
+    "over_limit": {
+        "en": "The limit for now is used up. You can go on {when}.",
+        "ru": "Лимит на сейчас исчерпан. Продолжить можно {when}.",
+    },
+    "too_long_for_models": {
+        "en": "This is too long for me: about {size} tokens, and I can read {largest}. Please shorten it, or "
+        "begin anew with /new.",
+        "ru": "Это слишком длинно для меня: около {size} токенов, а прочесть я могу {largest}. Сократите "
+        "сообщение или начните заново: /new.",
+    },
+    "when_later": {"en": "later", "ru": "позже"},
+    "when_seconds": {"en": "in a minute", "ru": "через минуту"},
+    "when_minutes": {"en": "in {count} min", "ru": "через {count} мин"},
+    "when_hours": {"en": "in {count} h", "ru": "через {count} ч"},
+    "when_day": {"en": "on {date} at {time} UTC", "ru": "{date} в {time} (UTC)"},
     "retry": {"en": "Try again", "ru": "Ещё раз"},
     "stop": {"en": "Stop", "ru": "Стоп"},
     "thoughts": {"en": "How I thought", "ru": "Ход мысли"},

@@ -18,11 +18,14 @@ from core.generation import Generation
 from core.inbox import Claim, Inbox
 from core.instance import Instance
 from core.knowledge.faq import FaqBook
+from core.limits.limits import Grant, Limits
+from core.limits.payer import Payer
 from core.messages import InboundMessage, OutboundMessage
 from core.records import record
 from core.routing.route import Router
 from core.texts import language_of
 from db.database import Database
+from providers.types import ChatRequest
 
 CHAT_DEADLINE = 120.0  # seconds from claim to answer; routes hold their own, shorter ones
 logger = logging.getLogger(__name__)
@@ -41,6 +44,7 @@ class Workplace:
     deliver: Callable[[list[Any]], None]
     publish: Callable[[dict[str, Any]], None]
     save_preview: Callable[[int, str], None]
+    limits: Limits
 
 
 class Turn:
@@ -145,7 +149,11 @@ class Turn:
         pictures = await fetch_pictures(place.channel, message, past)
         preview = place.channel.preview(message, target)
         request = to_request(place.instance, past, message, language, pictures)
-        stream = place.router.open(place.instance.route, request, time.monotonic() + CHAT_DEADLINE)
+        grant = await self._granted(message, request)
+        stream = place.router.open(
+            place.instance.route, request, time.monotonic() + CHAT_DEADLINE,
+            allowance=grant.allowance, affinity=grant.payer.conversation_id,
+        )  # fmt: skip
         thoughts = bool(place.instance.route.settings.get("show_reasoning"))
         self._generation = Generation(stream, preview, self._publish_delta, thoughts=thoughts)
         if self._stopped:
@@ -155,7 +163,18 @@ class Turn:
         except Exception:
             await preview.close()
             raise
+        answer.grant = grant
+        if answer.source_id == "over_limit":
+            answer = replace(answers.over_limit(grant.allowance.resets_at, language), grant=grant,
+                             attempts=answer.attempts, skipped=answer.skipped)  # fmt: skip
         return answer, await preview.close()
+
+    async def _granted(self, message: InboundMessage, request: ChatRequest) -> Grant:
+        """Room within the limits; a turn that is repeated after a crash has the same."""
+        place, chat = self._place, self._claim.chat_key
+        payer = Payer("chat", place.instance.id, f"{place.instance.id}/{chat}", message.user_key)
+        own = self._message_id("assistant")
+        return await place.limits.begin(payer, place.instance.limits, place.instance.route, request, own)
 
     def _save_preview(self, external_id: str) -> None:
         self._preview_id = external_id

@@ -48,10 +48,19 @@ class Usage(Row):
     detail: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")
 
 
+ADD = insert(Usage)
+BLANK: dict[str, Any] = {  # every column, so that all rows share one compiled statement
+    "channel_id": None, "conversation_id": None, "message_id": None, "route_id": None, "attempt": 1,
+    "input_tokens": None, "output_tokens": None, "estimated": False, "first_token_ms": None, "total_ms": 0.0,
+    "source": "chat", "user_key": None, "key_id": None, "request_id": None, "cached_tokens": None,
+    "cost": None, "detail": {},
+}  # fmt: skip
+
+
 async def add_usage(conn: AsyncConnection, rows: list[dict[str, Any]]) -> None:
     """Insert attempts."""
     for row in rows:
-        await conn.execute(insert(Usage).values({"id": new_id(), "created_at": now(), **row}))
+        await conn.execute(ADD, {**BLANK, "id": new_id(), "created_at": now(), **row})
 
 
 async def recent_usage(conn: AsyncConnection, since: float, limit: int = 1000) -> list[Any]:

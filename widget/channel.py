@@ -77,6 +77,7 @@ class WidgetChannel:
             command=command[1].lower() if command else None,
             argument=(command[2] or "").strip() if command else "",
             attachments=pictures,
+            user_key=visitor,
         )
 
     async def picture(self, ref: str) -> Picture:

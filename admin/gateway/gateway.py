@@ -16,7 +16,6 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from admin.gateway.access import Access
-from admin.gateway.accounting import Grant
 from admin.gateway.answering import Answering
 from admin.gateway.asked import read_chat
 from admin.gateway.errors import ApiError, limited
@@ -27,9 +26,14 @@ from admin.gateway.outlet import Outlet, attended
 from admin.services import Services
 from core.fleet.control import ControlError
 from core.gateway_keys import GatewayKey
+from core.limits.limits import Grant, Limits
+from core.limits.payer import Payer
+from core.limits.rule import rules_of
 from core.routing.route import Attempt, RouteStream, Skipped
 from core.routing.spec import RouteSpec
-from db.base import new_id
+from core.usage import rows_of
+from db.usage import add_usage
+from providers.types import ChatRequest
 
 PREFIX, MODELS = "/v1", "/models"
 PASSED = ("/embeddings", "/responses")
@@ -73,6 +77,8 @@ class Gateway:
     def __init__(self, services: Services) -> None:
         self._router = services.router
         self._keys = services.gateway_keys
+        self._book = services.book
+        self._limits = Limits(services.database)
         self._access = Access(services.gateway_keys, services.book)
         self.ledger = Ledger(services.database, services.gateway_keys)
         self._endpoints: dict[str, tuple[str, Callable[[Call], Awaitable[None]]]] = {
@@ -127,7 +133,7 @@ class Gateway:
         asked = read_chat(read_json(await read_body(call.scope, call.receive)))
         spec = await self._access.route(call.key, asked.model)
         request = asked.for_route(spec)
-        grant = self._grant(call.key, spec)
+        grant = await self._grant(call.key, spec, request)
         deadline = time.monotonic() + WITHIN
 
         def opened() -> RouteStream:
@@ -136,29 +142,32 @@ class Gateway:
             )
 
         answering = Answering(asked, call.outlet, grant.request_id, asked.shows_reasoning(spec), opened)
-        await self._attend(call, grant, answering)
+        await self._attend(call, grant, spec, answering)
 
     async def _pass(self, path: str, call: Call) -> None:
         module = importlib.import_module(PASSING)
         asked = module.read_passed(path, read_json(await read_body(call.scope, call.receive)))
         spec = await self._access.route(call.key, asked.model)
-        grant = self._grant(call.key, spec)
+        grant = await self._grant(call.key, spec, ChatRequest(()))
         passing = module.Passing(asked, call.outlet, grant.request_id)
         passing.open(self._router, spec, time.monotonic() + WITHIN, grant.allowance)
-        await self._attend(call, grant, passing)
+        await self._attend(call, grant, spec, passing)
 
-    def _grant(self, key: GatewayKey, spec: RouteSpec) -> Grant:
+    async def _grant(self, key: GatewayKey, spec: RouteSpec, request: ChatRequest) -> Grant:
         """Leave to answer. Raises ApiError where a limit gives none."""
-        grant = Grant(new_id(), key.id, spec.id)
+        book = await self._book.current()
+        grant = await self._limits.begin(Payer("api", key_id=key.id), rules_of(book.limits), spec, request)
         if grant.allowance.stopped:
             raise limited(grant.allowance.resets_at)
         return grant
 
-    async def _attend(self, call: Call, grant: Grant, answer: Answer) -> None:
+    async def _attend(self, call: Call, grant: Grant, spec: RouteSpec, answer: Answer) -> None:
         """Run an answer while its client is there; what it used is written however it ends."""
 
         async def settle(conn: AsyncConnection) -> None:
-            await grant.settle(conn, answer.attempts, answer.skipped)
+            rows = rows_of(answer.attempts, answer.skipped, grant, spec.id)
+            await add_usage(conn, rows)
+            await grant.settle(conn, rows)
 
         task = asyncio.create_task(answer.run())
         task.add_done_callback(lambda _: self.ledger.add(settle))

@@ -4,14 +4,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.provider_secrets import ProviderSecrets
 from core.routing.spec import RouteSpec
-from db import providers, routes, settings
+from db import limits, providers, routes, settings
 from db.database import Database
 from providers.types import ProviderConfig
 
@@ -23,11 +23,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """One version of the configuration's routes and enabled providers, by id."""
+    """One version of the configuration's routes and enabled providers, by id, and its rows of limits."""
 
     version: int = -1
     routes: Mapping[str, RouteSpec] = field(default_factory=dict)
     providers: Mapping[str, ProviderConfig] = field(default_factory=dict)
+    limits: tuple[Any, ...] = ()
 
     def find(self, name: str) -> RouteSpec | None:
         """What a caller names: a route's id, "provider:model", "provider:auto" or "auto"; None: unknown."""
@@ -79,7 +80,9 @@ class RouteBook:
                 return
             rows = [row for row in await providers.all_providers(conn) if row.enabled]
             route_rows = await routes.all_of(conn, routes.Route)
-        self._book = _book(version, [await self._config(row) for row in rows], route_rows)
+            limit_rows = await limits.all_limits(conn)
+        book = _book(version, [await self._config(row) for row in rows], route_rows)
+        self._book = replace(book, limits=tuple(limit_rows))
 
     async def _config(self, row: Any) -> ProviderConfig:
         return provider_config(row, await self._secrets_of(row.id))

@@ -32,7 +32,7 @@ def said(text: str | None = None, chat: dict[str, Any] = PRIVATE, **fields: Any)
 def test_a_private_message() -> None:
     message = said("Hello")
     assert message == InboundMessage(
-        "7", "Hello", external_id="5", speaker="Ann Lee", language="ru-RU", title="Ann"
+        "7", "Hello", external_id="5", speaker="Ann Lee", language="ru-RU", title="Ann", user_key="7"
     )
 
 
