@@ -20,6 +20,7 @@ from core.configuration.errors import (
     problems_of,
 )
 from core.configuration.knowledge import Bases, DocumentRefused, Documents, Faqs
+from core.configuration.limits import Limits
 from core.configuration.providers import Providers
 from core.configuration.routes import Routes
 from core.configuration.texts import error_text, problem_text
@@ -41,7 +42,7 @@ __all__ = [
 
 
 class Configuration:
-    """Bots, widgets, providers, routes, characters and knowledge, as people may change them.
+    """Bots, widgets, providers, routes, characters, knowledge and limits, as people may change them.
 
     Raises NotFound, Invalid, Conflict, ManagedByFile or DocumentRefused: all are ConfigurationError, and
     `error_text(error, language)` is what people read.
@@ -57,3 +58,4 @@ class Configuration:
         self.bases = Bases(changes)
         self.faqs = Faqs(changes)
         self.documents = Documents(changes)
+        self.limits = Limits(changes)

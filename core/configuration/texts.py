@@ -16,6 +16,8 @@ WHAT = {
     "proxy": ("the proxy", "прокси"),
     "token": ("the token", "токен"),
     "conversation": ("the conversation", "разговор"),
+    "limit": ("the limit", "лимит"),
+    "instance": ("the bot or widget", "бот или виджет"),
     "attempt": ("the attempt", "попытка"),
 }
 
@@ -24,6 +26,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "missing": ("is required", "нужно заполнить"),
     "empty": ("must not be empty", "не должно быть пустым"),
     "prompt_or_messages": ("needs either a prompt or messages", "нужно что-то одно: prompt или messages"),
+    "subject_unwanted": (
+        "must be empty for a limit over all",
+        "должно быть пустым, если лимит общий",
+    ),
     "wrong": ("has a wrong value", "неверное значение"),
     "unknown_field": ("is not known{near}", "неизвестное имя{near}"),
     "text": ("must be a text", "должно быть текстом"),
