@@ -7,7 +7,7 @@ import logging
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from db import inbox, outbox, uploads, usage_days
+from db import inbox, limits, outbox, uploads, usage_days
 from db.base import now
 from db.database import Database
 
@@ -33,7 +33,13 @@ async def keep_house(database: Database) -> None:
 async def clear(database: Database, before: float) -> int:
     """Delete closed rows that are older; what is new, running or set aside stays. Returns how many."""
     total = 0
-    for forget in (inbox.forget_done, outbox.forget_sent, uploads.forget_old, usage_days.forget_summed):
+    for forget in (
+        inbox.forget_done,
+        outbox.forget_sent,
+        uploads.forget_old,
+        usage_days.forget_summed,
+        limits.forget_old,
+    ):
         deleted = BATCH
         while deleted == BATCH:
             async with database.transaction(durable=False) as conn:

@@ -59,7 +59,7 @@ class RecordingChannel:
         return InboundMessage(
             chat_key=data["chat"], text=data["text"], speaker=data.get("speaker", ""),
             language=data.get("language", "en"), group=data.get("group", False),
-            command=command, argument=argument,
+            command=command, argument=argument, user_key=data.get("user", ""),
             attachments=tuple(Attachment(ref) for ref in data.get("pictures", ())),
         )  # fmt: skip
 
