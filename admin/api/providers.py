@@ -82,7 +82,10 @@ async def test_provider(provider_id: Id, configuration: Config, parts: Parts) ->
     provider = await configuration.providers.get(provider_id)
     config = await config_of(parts, provider_id)
     hints = [key.hint for key in provider.keys] or [""]
-    tests = [_test(config, key, hint) for key, hint in zip(config.keys or ("",), hints, strict=False)]
+    keys = config.keys or ("",)
+    if len(keys) != len(hints):  # one of them could not be opened: nobody knows which
+        hints = [""] * len(keys)
+    tests = [_test(config, key, hint) for key, hint in zip(keys, hints, strict=True)]
     return await asyncio.gather(*tests)
 
 

@@ -42,7 +42,7 @@ async def tested(request: Request, row: Any, form: FormData) -> Tested:
     key = config.keys[ids.index(key_id)] if key_id else next(iter(config.keys), "")
     proxy = ""
     if number:
-        chosen = int(number) - 1 if number.isascii() and number.isdigit() else -1
+        chosen = int(number) - 1 if number.isascii() and number.isdigit() and len(number) < 4 else -1
         if not 0 <= chosen < len(config.proxies):
             return Tested("", t("This proxy cannot be opened. Remove it and add it again."))
         proxy = config.proxies[chosen]

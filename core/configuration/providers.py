@@ -112,6 +112,8 @@ class Providers:
             moved = any(getattr(row, name) != values[name] for name in ("kind", "base_url"))
             if moved and keys is None and await providers.keys_of(change.conn, provider_id):
                 refuse([Problem("keys", "secret_again")])
+            if moved and config.headers and config.headers == (row.config.get("headers") or {}):
+                refuse([Problem("headers", "headers_again")])
             if moved and config.proxies is None and row.proxies:
                 refuse([Problem("proxies", "secret_again")])
             if config.proxies is None:

@@ -26,6 +26,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "missing": ("is required", "нужно заполнить"),
     "empty": ("must not be empty", "не должно быть пустым"),
     "prompt_or_messages": ("needs either a prompt or messages", "нужно что-то одно: prompt или messages"),
+    "headers_again": (
+        "are kept from the old address: a header may hold a secret. Remove them, save, and set them again",
+        "остались от старого адреса: в заголовке может быть секрет. Уберите их, сохраните и задайте снова",
+    ),
     "subject_unwanted": (
         "must be empty for a limit over all",
         "должно быть пустым, если лимит общий",

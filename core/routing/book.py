@@ -17,6 +17,7 @@ from providers.types import ProviderConfig
 
 FRESH_FOR = 0.5  # seconds between looks at the configuration's version
 AUTO = "auto"
+SEALED = "sealed"  # no proxy: opening such a provider fails
 SecretsOf = Callable[[str], Awaitable[ProviderSecrets]]
 logger = logging.getLogger(__name__)
 
@@ -89,14 +90,16 @@ class RouteBook:
 
 
 def provider_config(row: Any, secrets: ProviderSecrets) -> ProviderConfig:
-    """What a provider is opened from: its row and its opened secrets."""
+    """What a provider is opened from: its row and its opened secrets. One whose proxies could not be opened
+    gets an address that nothing can use: it must not be called past them."""
+    proxies = secrets.proxies or ((SEALED,) if row.proxies else ())
     return ProviderConfig(
         id=row.id,
         kind=row.kind,
         base_url=row.base_url or "",
         keys=secrets.keys,
         options=dict(row.config),
-        proxies=secrets.proxies,
+        proxies=proxies,
     )
 
 

@@ -83,6 +83,7 @@ def _fold(event: dict[str, Any], part: str, reply: Reply, key: str, deltas: list
             reply.count(usage.get("prompt_tokens"), usage.get("completion_tokens"))
             details = usage.get("prompt_tokens_details")
             reply.cached(details.get("cached_tokens") if isinstance(details, dict) else None)
+            reply.cached(usage.get("prompt_cache_hit_tokens"))
     message = choice.get(part)
     if isinstance(message, dict):
         _message(message, reply, deltas)

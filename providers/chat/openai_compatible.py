@@ -23,6 +23,7 @@ from providers.types import ChatRequest, ChatTurn, Delta, ProviderConfig
 
 LONGEST_BODY = 4 << 20  # bytes of a response that is not a stream
 LONGEST_ERROR = 64 << 10
+OURS = frozenset(("model", "messages", "stream", "stream_options", "n"))  # no caller sets these
 
 
 def create(vendor: Vendor, config: ProviderConfig) -> "OpenAICompatible":
@@ -158,7 +159,7 @@ def body_of(name: str, request: ChatRequest, quirk: Quirk, options: dict[str, An
         body["stream_options"] = {"include_usage": True}
     body.update(taken(request.sampling, quirk))
     asked = asked_of(request)
-    body.update({name: value for name, value in asked.items() if name not in quirk.refuses})
+    body.update({name: asked[name] for name in asked if name not in quirk.refuses and name not in OURS})
     if turns and turns[-1].role == "assistant":
         go_on(body, quirk.prefill)
     body.update(options.get("body") or {})

@@ -58,15 +58,12 @@ class Reply:
 
     def cached(self, tokens: object) -> None:
         """How much of the input the vendor had cached."""
-        if isinstance(tokens, int):
-            self._cached = tokens
+        self._cached = _counted(tokens, self._cached)
 
     def count(self, input_tokens: object, output_tokens: object) -> None:
         """What the vendor counted so far; the last word holds."""
-        if isinstance(input_tokens, int):
-            self._input = input_tokens
-        if isinstance(output_tokens, int):
-            self._output = output_tokens
+        self._input = _counted(input_tokens, self._input)
+        self._output = _counted(output_tokens, self._output)
 
     def finish(self, reason: str) -> None:
         """The vendor said why it ended."""
@@ -111,3 +108,9 @@ class Reply:
         self._size += len(text)
         if self._size > LONGEST_REPLY:
             raise ProviderError(ErrorClass.TRUNCATED, "the answer does not end")
+
+
+def _counted(given: object, before: int | None) -> int | None:
+    """A vendor's count when it is one, else what was known before."""
+    good = isinstance(given, int) and not isinstance(given, bool) and given >= 0
+    return int(given) if good else before  # type: ignore[call-overload]
