@@ -10,6 +10,7 @@ from admin.gateway.chunks import DONE, Chunks, Whole, completion, counted, in_ba
 from admin.gateway.errors import all_failed, broken, route_header
 from admin.gateway.http import Header, send_json
 from admin.gateway.outlet import Outlet
+from admin.gateway.pace import Pace
 from admin.gateway.stepping import step
 from core.routing.route import AllCandidatesFailed, AnswerBroken, Attempt, RouteStream, Skipped
 from providers.types import CallPart, Finish, Restart, Text, Thinking
@@ -63,7 +64,12 @@ class Answering:
 
     async def _stream(self) -> None:
         self._to_begin = len(self.streams)
-        await _all(self._choice(index, stream) for index, stream in enumerate(self.streams))
+        pace = Pace(self._flush)
+        try:
+            await _all(self._choice(index, stream, pace) for index, stream in enumerate(self.streams))
+            await pace.settled()
+        finally:
+            pace.stop()
         if not self.broken:
             if self.asked.include_usage:
                 self._ready.append(self._chunks(0).usage(counted(self._answers())))
@@ -71,12 +77,12 @@ class Answering:
         await self._flush()
         await self.outlet.end()
 
-    async def _choice(self, index: int, stream: RouteStream) -> None:
+    async def _choice(self, index: int, stream: RouteStream, pace: Pace) -> None:
         chunks, ready = self._chunks(index), self._ready
         begun = False
         try:
             while True:
-                delta = await step(stream.__anext__(), self._flush)
+                delta = await step(stream.__anext__(), pace.waiting)
                 if not begun:
                     await self._begin()
                     begun = True

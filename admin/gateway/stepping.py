@@ -13,7 +13,7 @@ def step(
 ) -> Generator[Any, Any, Found]:
     """The coroutine's result. What is ready comes at once; before the first wait, `before_waiting` runs.
 
-    So deltas that came in one packet leave in one, and none of them waits for the next.
+    So deltas that came in one packet leave in one.
     """
     told = False
     try:
