@@ -13,6 +13,7 @@ from admin.pages import (
     first_steps,
     gateway_keys,
     instances,
+    limits,
     logs,
     palette,
     playground,
@@ -23,5 +24,5 @@ from admin.pages import (
 
 router = APIRouter(include_in_schema=False)
 for _room in (access, bases, characters, compare, conversations, dashboard, entry, first_steps, gateway_keys,
-              instances, logs, palette, playground, providers, routes, usage):  # fmt: skip
+              instances, limits, logs, palette, playground, providers, routes, usage):  # fmt: skip
     router.include_router(_room.router)

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from admin.i18n import language_of
 from admin.pages.changes import Page, Values, actor, attempt, configuration_of, many_of, text_of, validated
+from admin.pages.limits_view import binding_key
 from admin.pages.page import back, show
 from admin.services import services_of
 from admin.sign_in import MustOwn, SignedIn
@@ -93,7 +94,7 @@ async def _context(request: Request) -> Values:
 
 def _row_context(row: GatewayKey) -> Any:
     async def context(request: Request) -> Values:
-        return {"row": row, **await _choices(request)}
+        return {"row": row, "limits": await binding_key(request, row.id), **await _choices(request)}
 
     return context
 

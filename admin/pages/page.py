@@ -36,6 +36,7 @@ NAVIGATION: tuple[tuple[str, tuple[Room, ...]], ...] = (
             Room("dashboard", N_("Dashboard"), "layout-dashboard", "/"),
             Room("conversations", N_("Conversations"), "messages-square", "/conversations"),
             Room("usage", N_("Usage"), "activity", "/usage"),
+            Room("limits", N_("Limits"), "sliders-horizontal", "/limits"),
             Room("logs", N_("Logs"), "scroll-text", "/logs"),
             Room("audit", N_("Audit"), "book-open", "/audit"),
         ),

@@ -5,15 +5,21 @@ import random
 import time
 from typing import Any
 
+from sqlalchemy import insert
+
 from core.configuration.character_configs import CharacterInput, NewCharacter
 from core.configuration.configs import FaqInput, NewBase, NewBot, NewWidget
+from core.configuration.limit_configs import LimitInput
 from core.configuration.provider_configs import NewProvider
 from core.configuration.route_configs import NewRoute
 from core.configuration.service import Configuration
+from core.gateway_keys import GatewayKeyInput, GatewayKeys
+from core.limits.rule import period_of
 from core.offers import Find, offer
 from db.channels import all_channels
 from db.conversations import add_conversation, add_messages
 from db.cooldowns import CooldownFile, Rest
+from db.limits import LimitUse
 from db.usage import add_usage
 from tests.admin.panel import Panel
 
@@ -115,3 +121,34 @@ def _usage(chance: random.Random, now: float) -> Any:
         wave = 300 + 500 * chance.random() * (0.5 + 0.4 * math.sin(number / 40))
         times = {"first_token_ms": wave, "total_ms": 900.0, "created_at": now - 7000 + number * 16.6}
         yield {"provider_id": provider, "model": "m", "outcome": "quota" if bad else "ok", **times}
+
+
+async def limited(panel: Panel) -> tuple[str, str]:
+    """Limits of a filled fleet with something used; one limit's id and an API key's id."""
+    configuration = Configuration(panel.database, _no_seal, panel.orchestrator.reconcile)
+    _, key = await GatewayKeys(panel.database).create("ann", GatewayKeyInput(name="Reports"))
+    async with panel.database.reading() as conn:
+        first, second = [row.id for row in await all_channels(conn)][:2]
+    wanted: list[tuple[str, str, float, str, str, dict[str, float]]] = [
+        ("user", "messages", 20, "hour", "free", {f"{first}/7001": 20, f"{second}/7002": 4}),
+        ("all", "money", 5, "day", "stop", {"": 4.2}),
+        ("key", "tokens", 100_000, "month", "stop", {key.id: 31_400}),
+        ("provider", "messages", 30, "day", "warn", {"groq": 12, "openai": 28}),
+        ("instance", "messages", 1, "day", "warn", {}),
+    ]
+    made = ""
+    for kind, measure, amount, period, action, used in wanted:
+        values = {"subject_kind": kind, "measure": measure, "amount": amount, "period": period}
+        new = LimitInput.model_validate({**values, "action": action})
+        limit = await configuration.limits.create("ann", new)
+        made = made or limit.id
+        since = period_of(period, time.time())[0]
+        for subject, value in used.items():
+            row = {"limit_id": limit.id, "subject": subject, "since": since, "used": value}
+            async with panel.database.transaction() as conn:
+                await conn.execute(insert(LimitUse).values(row))
+    return made, key.id
+
+
+async def _no_seal(aad: str, text: str) -> str:
+    return f"sealed:{aad}"

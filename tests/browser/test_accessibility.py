@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Browser, Page
 
 from tests.admin.panel import Panel
-from tests.admin.seed import fill
+from tests.admin.seed import fill, limited
 from tests.browser.conftest import choose, complaints, set_up
 
 AXE = Path(__file__).with_name("axe.min.js").read_text()
@@ -17,6 +17,7 @@ PAGES = [
     "/providers", "/providers/new", "/providers/openai", "/routes", "/routes/new", "/routes/default",
     "/characters", "/characters/new", "/characters/luna", "/bases", "/bases/new", "/bases/shop",
     "/bases/shop/faq/new", "/playground", "/compare", "/usage", "/usage?days=30&outcome=failed", "/keys",
+    "/limits",
 ]  # fmt: skip
 RUN = """async () => (await axe.run({resultTypes: ["violations"]})).violations
     .filter(one => ["serious", "critical"].includes(one.impact))
@@ -45,11 +46,12 @@ async def test_no_page_shuts_anybody_out(
     found = {"/set-up": await problems(page)}
     await set_up(panel, page)
     await fill(panel)
+    limit, key = await limited(panel)
     await choose(context, panel, language, theme)
     errors = complaints(page)
     await page.goto(panel.url + "/conversations")
     link = await page.locator("tbody a").first.get_attribute("href")
-    for path in [*PAGES, link or ""]:
+    for path in [*PAGES, link or "", f"/limits/{limit}", f"/keys/{key}"]:
         await page.goto(panel.url + path)
         found[path] = await problems(page)
         if await page.evaluate(WIDE) > 0:
