@@ -1,13 +1,12 @@
 """Errors of the OpenAI-compatible API, in OpenAI's shape."""
 
+import difflib
 import json
 import math
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-
-from rapidfuzz import process
 
 from core.routing.attempts import AllCandidatesFailed, Attempt, Skipped
 from providers.errors import ErrorClass
@@ -55,8 +54,7 @@ def no_key(message: str) -> ApiError:
 
 def no_model(name: str, known: Iterable[str]) -> ApiError:
     """A model that does not exist or is not this key's."""
-    found = process.extract(name[:LONGEST_NAME], list(known), limit=3, score_cutoff=60)
-    near = [str(one[0]) for one in found]
+    near = difflib.get_close_matches(name[:LONGEST_NAME], list(known), n=3, cutoff=0.5)
     hint = f" Did you mean {', '.join(near)}?" if near else " GET /v1/models lists what there is."
     shown = name[:LONGEST_NAME]
     text = f"The model '{shown}' does not exist, or this key may not use it.{hint}"
