@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
+from admin.i18n import language_of
 from admin.pages.changes import Values, configuration_of, many_of, texts_of
 from admin.pages.crud import Crud, add_forms
 from admin.pages.figures import is_about
@@ -14,6 +15,7 @@ from admin.pages.page import show
 from admin.pages.sampling import fill_sampling, read_sampling
 from admin.services import services_of
 from admin.sign_in import SignedIn
+from admin.trial_events import outcome_words
 from core.configuration.route_configs import NewRoute, RouteInput
 from core.configuration.values import provider_of
 from core.sampling import FIELDS
@@ -32,10 +34,12 @@ class Rest:
 
     error_class: str
     until: float
+    words: str
 
 
 async def resting(request: Request) -> dict[str, Rest]:
     """The longest rest of each candidate that any route names."""
+    t = language_of(request)
     rests_now = await services_of(request).router.cooldown.all()
     rows = [(scope, row) for scope, row in rests_now.items() if row.until > now()]
     found: dict[str, Rest] = {}
@@ -44,7 +48,8 @@ async def resting(request: Request) -> dict[str, Rest]:
             mine = [row for scope, row in rows if rests(scope, candidate)]
             if mine:
                 longest = max(mine, key=lambda row: float(row.until))
-                found[candidate] = Rest(longest.error_class, longest.until)
+                words = outcome_words(longest.error_class, t)
+                found[candidate] = Rest(longest.error_class, longest.until, words)
     return found
 
 
@@ -62,11 +67,12 @@ def rests(scope: str, candidate: str) -> bool:
 async def candidates(request: Request) -> Values:
     """What a route may name: for the suggestions under the fields."""
     known = vendors()
-    names = ["knowledge"]
+    names = ["auto", "knowledge"]
     for row in await configuration_of(request).providers.all():
         names.append(f"{row.id}:auto")
         if row.kind in known:
             names += [f"{row.id}:{model.name}" for model in known[row.kind].models]
+        names += [f"{row.id}:{model['name']}" for model in row.models]
     return {"names": names, "resting": await resting(request)}
 
 

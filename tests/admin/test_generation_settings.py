@@ -62,9 +62,12 @@ async def test_saving_a_route_as_it_is_shown_changes_nothing(owned: Panel) -> No
     assert made.status_code == 303, made.text
     page = (await owned.client.get("/routes/main")).text
     fields = dict(re.findall(r'<input[^>]* name="(\w+)"[^>]* value="([^"]*)"', page))
+    chosen = r'<select[^>]* name="(\w+)"[^>]*>(?:(?!</select>).)*?<option value="([^"]*)" selected>'
+    fields |= dict(re.findall(chosen, page, re.DOTALL))
+    assert 'type="hidden" name="local_only"' not in page
     before = await _settings(owned)
     assert before["local_only"] is True and before["deadline"] == 90
-    saved = await owned.post("/routes/main", {**fields, "candidates": "knowledge", "length": "short"})
+    saved = await owned.post("/routes/main", {**fields, "candidates": "knowledge"})
     assert saved.status_code == 303, saved.text
     assert await _settings(owned) == before
 
