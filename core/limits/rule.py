@@ -33,7 +33,8 @@ class Rule:
             case "provider":
                 found = [config.id for config in spec.providers]
             case "user":
-                found = [f"{payer.channel_id}/{payer.user_key}"] if payer.user_key else []
+                known = payer.channel_id and payer.user_key  # operators who try models are no chat's users
+                found = [f"{payer.channel_id}/{payer.user_key}"] if known else []
             case "conversation":
                 found = [payer.conversation_id] if payer.conversation_id else []
             case "instance":

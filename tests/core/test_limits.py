@@ -82,6 +82,11 @@ def test_whom_a_rule_binds(kind: str, subject: str, binds: list[str]) -> None:
     assert Rule("1", "", kind, subject, "messages", 1, "day", "free").subjects(ANN, SPEC) == binds
 
 
+def test_an_operator_who_tries_models_is_no_user_of_a_chat() -> None:
+    rule = Rule("1", "", "user", "", "messages", 1, "day", "stop")
+    assert rule.subjects(Payer("playground", user_key="ann"), SPEC) == []
+
+
 async def test_what_happens_at_the_limit(database: Database, caplog: pytest.LogCaptureFixture) -> None:
     limits = Limits(database)
     for kind, action in (("user", "free"), ("instance", "stop"), ("provider", "stop"), ("all", "warn")):
