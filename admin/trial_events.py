@@ -56,6 +56,11 @@ def outcome_words(outcome: str, t: Language) -> str:
     return t(OUTCOMES[outcome]) if outcome in OUTCOMES else outcome
 
 
+def skipped_words(reason: str, t: Language) -> str:
+    """Why a candidate is not asked, for people."""
+    return t(SKIPPED[reason]) if reason in SKIPPED else reason
+
+
 def attempt_view(number: int, attempt: Attempt, t: Language) -> dict[str, Any]:
     """One attempt."""
     return {

@@ -15,6 +15,7 @@ from admin.pages import (
     instances,
     limits,
     logs,
+    models,
     palette,
     playground,
     providers,
@@ -24,5 +25,5 @@ from admin.pages import (
 
 router = APIRouter(include_in_schema=False)
 for _room in (access, bases, characters, compare, conversations, dashboard, entry, first_steps, gateway_keys,
-              instances, limits, logs, palette, playground, providers, routes, usage):  # fmt: skip
+              instances, limits, logs, models, palette, playground, providers, routes, usage):  # fmt: skip
     router.include_router(_room.router)

@@ -52,6 +52,7 @@ NAVIGATION: tuple[tuple[str, tuple[Room, ...]], ...] = (
         N_("AI"),
         (
             Room("providers", N_("Providers"), "plug", "/providers"),
+            Room("models", N_("Models"), "server", "/models"),
             Room("routes", N_("Routes"), "route", "/routes"),
             Room("characters", N_("Characters"), "drama", "/characters"),
             Room("bases", N_("Knowledge bases"), "brain-circuit", "/bases"),

@@ -11,11 +11,12 @@ from admin.i18n import language_of
 from admin.pages.changes import Values, configuration_of, many_of, texts_of
 from admin.pages.crud import Crud, add_forms
 from admin.pages.figures import is_about
+from admin.pages.models import STATES
 from admin.pages.page import show
 from admin.pages.sampling import fill_sampling, read_sampling
 from admin.services import services_of
 from admin.sign_in import SignedIn
-from admin.trial_events import outcome_words
+from admin.trial_events import outcome_words, skipped_words
 from core.configuration.route_configs import NewRoute, RouteInput
 from core.configuration.values import provider_of
 from core.sampling import FIELDS
@@ -35,6 +36,17 @@ class Rest:
     error_class: str
     until: float
     words: str
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One candidate's line in the card of states."""
+
+    name: str
+    words: str
+    tone: str
+    why: str
+    until: float | None
 
 
 async def resting(request: Request) -> dict[str, Rest]:
@@ -80,7 +92,24 @@ async def users(request: Request, row: Any) -> Values:
     """Which instances use a route."""
     async with services_of(request).database.reading() as conn:
         channels = await all_channels(conn)
-    return {"users": [one.name or one.slug for one in channels if (one.route_id or "default") == row.id]}
+    named = [one.name or one.slug for one in channels if (one.route_id or "default") == row.id]
+    return {"users": named, "states": await states(request, row.id)}
+
+
+async def states(request: Request, route_id: str) -> list[State]:
+    """How the candidates of a route are now, in the order in which they are asked."""
+    services, t = services_of(request), language_of(request)
+    spec = (await services.book.current()).routes.get(route_id)
+    found = await services.router.states(spec) if spec else []
+    return [
+        State(
+            f"{one.provider_id}:{one.model}" + (f" #{one.key_number}" if one.key_number > 1 else ""),
+            *STATES[one.state],
+            skipped_words(one.skipped, t) if one.skipped else outcome_words(one.error_class, t),
+            one.until,
+        )
+        for one in found
+    ]
 
 
 def _read(form: FormData) -> Values:
