@@ -7,10 +7,9 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from admin.i18n import language_of
+from admin.i18n import Language, language_of
 from admin.pages.changes import Values, configuration_of, many_of, texts_of
 from admin.pages.crud import Crud, add_forms
-from admin.pages.figures import is_about
 from admin.pages.models import STATES
 from admin.pages.page import show
 from admin.pages.sampling import fill_sampling, read_sampling
@@ -18,9 +17,8 @@ from admin.services import services_of
 from admin.sign_in import SignedIn
 from admin.trial_events import outcome_words, skipped_words
 from core.configuration.route_configs import NewRoute, RouteInput
-from core.configuration.values import provider_of
+from core.routing.states import CandidateState
 from core.sampling import FIELDS
-from db.base import now
 from db.channels import all_channels
 from providers.catalog import vendors
 
@@ -49,31 +47,25 @@ class State:
     until: float | None
 
 
-async def resting(request: Request) -> dict[str, Rest]:
-    """The longest rest of each candidate that any route names."""
-    t = language_of(request)
-    rests_now = await services_of(request).router.cooldown.all()
-    rows = [(scope, row) for scope, row in rests_now.items() if row.until > now()]
-    found: dict[str, Rest] = {}
-    for route in await configuration_of(request).routes.all():
-        for candidate in route.candidates:
-            mine = [row for scope, row in rows if rests(scope, candidate)]
-            if mine:
-                longest = max(mine, key=lambda row: float(row.until))
-                words = outcome_words(longest.error_class, t)
-                found[candidate] = Rest(longest.error_class, longest.until, words)
+async def states_of(request: Request, route_id: str) -> list[CandidateState]:
+    """How the candidates of a route are now, in the order in which they are asked."""
+    services = services_of(request)
+    spec = (await services.book.current()).routes.get(route_id)
+    return await services.router.states(spec) if spec else []
+
+
+def resting(states: list[CandidateState], t: Language) -> dict[str, Rest]:
+    """The lines of a route that nobody can be asked for now, each with the rest that ends first."""
+    lines: dict[str, list[CandidateState]] = {}
+    for one in states:
+        if one.state != "off":
+            lines.setdefault(one.line, []).append(one)
+    found = {}
+    for line, ones in lines.items():
+        until, first = min(((one.until or 0.0, one) for one in ones), key=lambda pair: pair[0])
+        if all(one.state == "cooling" for one in ones):
+            found[line] = Rest(first.error_class, until, outcome_words(first.error_class, t))
     return found
-
-
-def rests(scope: str, candidate: str) -> bool:
-    """True when a cooldown's scope (core/routing/cooldown.py) holds a candidate back."""
-    provider = provider_of(candidate)
-    if provider is None or not is_about(scope, provider):
-        return False
-    parts = scope.split(":")
-    models = {"key-model": parts[3:], "model": parts[3:], "route": parts[4:]}
-    model = ":".join(models.get(parts[0], []))
-    return not model or model == candidate.partition(":")[2]
 
 
 async def candidates(request: Request) -> Values:
@@ -85,31 +77,22 @@ async def candidates(request: Request) -> Values:
         if row.kind in known:
             names += [f"{row.id}:{model.name}" for model in known[row.kind].models]
         names += [f"{row.id}:{model['name']}" for model in row.models]
-    return {"names": names, "resting": await resting(request)}
+    return {"names": names, "resting": {}}
 
 
 async def users(request: Request, row: Any) -> Values:
-    """Which instances use a route."""
+    """Which instances use a route, and how its candidates are now."""
     async with services_of(request).database.reading() as conn:
         channels = await all_channels(conn)
     named = [one.name or one.slug for one in channels if (one.route_id or "default") == row.id]
-    return {"users": named, "states": await states(request, row.id)}
+    states, t = await states_of(request, row.id), language_of(request)
+    return {"users": named, "states": [_line(one, t) for one in states], "resting": resting(states, t)}
 
 
-async def states(request: Request, route_id: str) -> list[State]:
-    """How the candidates of a route are now, in the order in which they are asked."""
-    services, t = services_of(request), language_of(request)
-    spec = (await services.book.current()).routes.get(route_id)
-    found = await services.router.states(spec) if spec else []
-    return [
-        State(
-            f"{one.provider_id}:{one.model}" + (f" #{one.key_number}" if one.key_number > 1 else ""),
-            *STATES[one.state],
-            skipped_words(one.skipped, t) if one.skipped else outcome_words(one.error_class, t),
-            one.until,
-        )
-        for one in found
-    ]
+def _line(one: CandidateState, t: Language) -> State:
+    key = f" #{one.key_number}" if one.key_number > 1 else ""
+    why = skipped_words(one.skipped, t) if one.skipped else outcome_words(one.error_class, t)
+    return State(f"{one.provider_id}:{one.model}{key}", *STATES[one.state], why, one.until)
 
 
 def _read(form: FormData) -> Values:
@@ -135,7 +118,9 @@ ROUTES = Crud(
 async def routes(request: Request, _: SignedIn) -> Response:
     """All routes."""
     rows = await configuration_of(request).routes.all()
-    return await show(request, "routes.html", "routes", rows=rows, resting=await resting(request))
+    t = language_of(request)
+    rests = {row.id: resting(await states_of(request, row.id), t) for row in rows}
+    return await show(request, "routes.html", "routes", rows=rows, resting=rests)
 
 
 add_forms(router, ROUTES)

@@ -6,7 +6,6 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from admin.pages.routes import rests
 from db.inbox import add_update
 from db.outbox import add_outbound, mark
 from tests.admin.panel import Panel
@@ -186,13 +185,6 @@ async def test_a_route_keeps_its_order(owned: Panel) -> None:
     bad = await owned.post("/routes/r", {"candidates": ["b:x"]})
     assert bad.status_code == 422 and "names the provider b" in bad.text
     assert (await owned.post("/providers/a/delete")).status_code == 422  # still in use
-
-
-def test_a_rest_holds_back_the_candidates_that_it_is_about() -> None:
-    assert rests("key:a:1234", "a:auto") and rests("key:a:1234", "a:x")
-    assert rests("key-model:a:1234:x:free", "a:x:free") and not rests("key-model:a:1234:x", "a:y")
-    assert rests("route:a:1:2:x", "a:x") and not rests("route:a:1:2:x", "a:auto")
-    assert not rests("key:ab:1234", "a:x") and not rests("key:a:1", "knowledge")
 
 
 async def test_faq_documents_and_the_test_box(owned: Panel) -> None:
