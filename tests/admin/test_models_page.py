@@ -12,7 +12,7 @@ async def _filled(panel: Panel) -> None:
     own = [{"name": "house", "quality": 99, "context": 8000, "vision": True, "price_in": 1, "price_out": 2}]
     for new in (
         NewProvider(id="groq", kind="groq", keys=["gsk-0123456789abcdef"]),
-        NewProvider(id="mine", kind="openai-compatible", base_url="https://models.example.com/v1", models=own),
+        NewProvider(id="mine", kind="openai-compatible", base_url="https://models.example.com", models=own),
     ):
         await configuration_of(panel.database).providers.create("ann", new)
     await asyncio.sleep(FRESH_FOR + 0.1)

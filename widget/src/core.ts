@@ -69,6 +69,7 @@ class Conversation implements Chat {
 
   private async connect(): Promise<void> {
     this.greet();
+    this.view.tell(""); // not later: by then the visitor may have done something that needs a word
     this.view.status(false);
     for (let wait = 500; this.open && !this.feed; wait = Math.min(wait * 2, 10_000)) {
       try {
@@ -84,7 +85,6 @@ class Conversation implements Chat {
           if (!this.open || this.feed) return feed.close();
           this.feed = feed;
           this.read(history);
-          this.view.tell("");
           feed.start(history.after);
           return;
         } catch (error) {
