@@ -1,0 +1,22 @@
+"""From a provider's configuration to its media client: modules by path, loaded when first used."""
+
+import importlib
+
+from providers.media.types import MediaProvider
+from providers.types import ProviderConfig
+
+KINDS = {
+    "engine": "providers.media.engine",
+}
+
+
+def makes_media(kind: str) -> bool:
+    """Whether providers of this kind can make pictures or videos."""
+    return kind in KINDS
+
+
+def open_media(config: ProviderConfig) -> MediaProvider:
+    """A provider with its HTTP client. Raises KeyError for a kind without media, ValueError without a usable
+    address."""
+    provider: MediaProvider = importlib.import_module(KINDS[config.kind]).create(config)
+    return provider
