@@ -116,7 +116,7 @@ def _checked(option: Option, value: Any) -> Any:
         raise BadMediaRequest(option.name, "kind", option.kind)
     if option.kind == "choice" and value not in option.choices:
         raise BadMediaRequest(option.name, "choice", ", ".join(option.choices))
-    amount = len(value) if isinstance(value, str) else value
+    amount: Any = len(value) if isinstance(value, str) else value
     low, high = option.low, option.high
     if option.kind in ("int", "float", "text") and not (
         (low is None or amount >= low) and (high is None or amount <= high)
