@@ -1,12 +1,15 @@
 """Every row class, imported, so that `Row.metadata` is whole."""
 
 from db import (
+    artifacts,
     channels,
     conversations,
     gateway_keys,
     inbox,
+    jobs,
     knowledge,
     limits,
+    media,
     operators,
     outbox,
     providers,
@@ -19,6 +22,6 @@ from db import (
 from db.base import Row
 
 METADATA = Row.metadata
-__all__ = ["METADATA", "channels", "conversations", "gateway_keys", "inbox", "knowledge",
-           "limits", "operators", "outbox", "providers", "routes", "settings",
+__all__ = ["METADATA", "artifacts", "channels", "conversations", "gateway_keys", "inbox", "jobs",
+           "knowledge", "limits", "media", "operators", "outbox", "providers", "routes", "settings",
            "uploads", "usage", "usage_days"]  # fmt: skip

@@ -122,7 +122,7 @@ def _checked(option: Option, value: Any) -> Any:
         (low is None or amount >= low) and (high is None or amount <= high)
     ):
         raise BadMediaRequest(option.name, "range", f"{low} - {high}")
-    return float(value) if option.kind == "float" else value
+    return float(amount) if option.kind == "float" else value
 
 
 def _check_inputs(request: MediaRequest, card: Card) -> None:
