@@ -31,7 +31,10 @@ class OutboxRow(Row):
     """
 
     __tablename__ = "outbox"
-    __table_args__ = (Index("outbox_status", "channel_id", "status", "id"),)
+    __table_args__ = (
+        Index("outbox_status", "channel_id", "status", "id"),
+        Index("outbox_message", "channel_id", "message_id"),
+    )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
     channel_id: Mapped[str] = mapped_column(ForeignKey("channel.id", ondelete="CASCADE"))
@@ -59,6 +62,11 @@ PENDING = (
     .order_by(OUTBOX.c.id)
     .limit(bindparam("most"))
 )
+SENT_AS = (
+    select(OUTBOX.c.sent_ids)
+    .where(OUTBOX.c.channel_id == bindparam("channel"), OUTBOX.c.message_id == bindparam("message"))
+    .order_by(OUTBOX.c.id)
+)
 
 
 async def add_outbound(
@@ -76,6 +84,12 @@ async def pending(conn: AsyncConnection, channel_id: str, after: int = 0, limit:
     """Unsent messages with an id above `after`, oldest first."""
     values = {"channel": channel_id, "after": after, "most": limit}
     return list((await conn.execute(PENDING, values)).all())
+
+
+async def sent_as(conn: AsyncConnection, channel_id: str, message_id: str) -> list[str]:
+    """The external ids under which a message went out: of all its rows, the oldest first."""
+    rows = await conn.execute(SENT_AS, {"channel": channel_id, "message": message_id})
+    return [str(one) for (ids,) in rows for one in ids]
 
 
 async def mark(conn: AsyncConnection, row_id: int, **values: Any) -> None:

@@ -11,6 +11,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
+from providers.errors import ProviderError
+
 Handle = dict[str, Any]
 
 
@@ -148,3 +150,7 @@ class MediaProvider(Protocol):
     async def close(self) -> None:
         """Close the HTTP client."""
         ...
+
+
+class EngineDied(ProviderError):
+    """The engine died under this very job: one that kills its engine again and again is set aside."""

@@ -13,6 +13,7 @@ def upgrade() -> None:
     _artifacts()
     _jobs()
     _previews()
+    op.create_index("outbox_message", "outbox", ["channel_id", "message_id"], unique=False)
 
 
 def _routes() -> None:
