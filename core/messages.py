@@ -45,12 +45,35 @@ class InboundMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class Media:
+    """A picture or video in a message of ours, by its artifact. `key` is its place in the media store,
+    `poster` that of a video's first frame; `size` is in bytes, `width` and `height` in pixels."""
+
+    artifact: str
+    key: str
+    mime: str
+    width: int = 0
+    height: int = 0
+    size: int = 0
+    seconds: float | None = None
+    poster: str = ""
+
+    @property
+    def kind(self) -> str:
+        """ "image" or "video"."""
+        return "video" if self.mime.startswith("video/") else "image"
+
+
+@dataclass(frozen=True, slots=True)
 class OutboundMessage:
     """What Botyard says, in Markdown (`plain` turns formatting off).
 
     `preview` is the external id of a message to finish by editing it, else a new one is sent.
-    `buttons` are (text key of core/texts, action) pairs; the actions are "retry", "stop" and
-    "length:short" (and the other lengths). `reasoning` is set only where the route shows it.
+    `edits` is the `message_id` of an earlier message of ours that this one takes the place of.
+    `buttons` are (text key of core/texts, action) pairs; the actions are "retry", "stop", "length:short"
+    (and the other lengths), "cancel:JOB", "again:JOB", "variations:ARTIFACT", "upscale:ARTIFACT" and
+    "animate:ARTIFACT". `reasoning` is set only where the route shows it. `media` is shown with the text as
+    its caption; `job` says that the message tells of a job under way.
     """
 
     chat_key: str
@@ -63,6 +86,9 @@ class OutboundMessage:
     buttons: tuple[tuple[str, str], ...] = ()
     language: str = "en"
     reasoning: str = ""
+    media: tuple[Media, ...] = ()
+    edits: str = ""
+    job: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """As an outbox row keeps it."""
@@ -72,4 +98,5 @@ class OutboundMessage:
     def from_json(cls, data: dict[str, Any]) -> "OutboundMessage":
         """The inverse of `to_json`."""
         buttons = tuple((str(key), str(action)) for key, action in data.get("buttons", ()))
-        return cls(**{**data, "buttons": buttons})
+        media = tuple(Media(**one) for one in data.get("media", ()))
+        return cls(**{**data, "buttons": buttons, "media": media})

@@ -35,7 +35,28 @@ class Settings(BaseSettings):
         description="Redis in which several machines share what rests; empty: a file in BOTYARD_HOME.",
     )
     media_url: str = Field(
-        "", alias="MEDIA_URL", description="S3 address for media; not used by this version yet."
+        "",
+        alias="MEDIA_URL",
+        description="S3 address for what is made (s3://bucket?endpoint=...); empty: BOTYARD_HOME/media.",
+    )
+    job_queues: str = Field(
+        "gpu=4,cloud=8",
+        alias="BOTYARD_JOB_QUEUES",
+        pattern=r"^[a-z0-9_-]{1,16}=[0-9]{1,3}(,[a-z0-9_-]{1,16}=[0-9]{1,3})*$",
+        description="Queues that this machine's runner listens to, and how many jobs of each run at once; "
+        "gpu is for engine hosts, cloud for vendors.",
+    )
+    task_ttl_hours: float = Field(
+        24.0, alias="TASK_TTL_HOURS", gt=0, le=24 * 365, description="Hours that a job may wait."
+    )
+    engine_port: int = Field(
+        8003, alias="BOTYARD_ENGINE_PORT", ge=1, le=65535, description="Loopback port of the engine host."
+    )
+    engine_device: str = Field(
+        "auto",
+        alias="BOTYARD_ENGINE_DEVICE",
+        pattern="^(auto|cuda|cpu|fake)$",
+        description="What the engine host computes on; fake draws test pictures without a model.",
     )
     secret_key: SecretStr = Field(
         SecretStr(""),
@@ -54,6 +75,12 @@ class Settings(BaseSettings):
     def database_url(self) -> str:
         """The database's address, with the default filled in."""
         return self.database or f"sqlite:///{self.home.resolve() / 'botyard.db'}"
+
+    @property
+    def queues(self) -> dict[str, int]:
+        """The runner's queues and how many jobs of each run at once."""
+        parts = (one.split("=") for one in self.job_queues.split(","))
+        return {name: int(count) for name, count in parts}
 
     @property
     def url(self) -> str:

@@ -1,8 +1,11 @@
 """What Botyard itself says in a chat, in the reader's language."""
 
+from core.media_texts import MEDIA_TEXTS
+
 LANGUAGES = ("en", "ru")
 
 TEXTS: dict[str, dict[str, str]] = {
+    **MEDIA_TEXTS,
     "greeting": {
         "en": "Hello! Ask me anything.",
         "ru": "Здравствуйте! Задайте мне вопрос.",

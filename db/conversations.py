@@ -182,3 +182,8 @@ async def save_settings(conn: AsyncConnection, conversation_id: str, values: dic
 async def replace_message(conn: AsyncConnection, message_id: str) -> None:
     """Mark an answer as replaced by a newer one."""
     await conn.execute(update(Message).where(Message.id == message_id).values(status="replaced"))
+
+
+async def change_message(conn: AsyncConnection, message_id: str, **values: Any) -> None:
+    """Change a message: the one that told of a job takes on what came of it."""
+    await conn.execute(update(Message).where(Message.id == message_id).values(**values))

@@ -158,10 +158,15 @@ async def running_jobs(conn: AsyncConnection, queues: list[str]) -> list[Any]:
     return list((await conn.execute(query)).all())
 
 
-async def next_moment(conn: AsyncConnection, queues: list[str]) -> float | None:
-    """When the first waiting job that is put off may begin."""
-    query = select(func.min(JOB.c.not_before)).where(JOB.c.status == WAITING, JOB.c.queue.in_(queues))
-    return cast("float | None", (await conn.execute(query)).scalar_one())
+async def is_anything_due(conn: AsyncConnection, queues: list[str]) -> bool:
+    """Whether a waiting job may begin now: a look without a lock."""
+    due = (JOB.c.status == WAITING, JOB.c.queue.in_(queues), JOB.c.not_before <= now())
+    return (await conn.execute(select(JOB.c.id).where(*due).limit(1))).first() is not None
+
+
+async def has_unended(conn: AsyncConnection) -> bool:
+    """Whether any job waits or runs."""
+    return (await conn.execute(select(JOB.c.id).where(UNENDED).limit(1))).first() is not None
 
 
 async def change_job(conn: AsyncConnection, job_id: str, attempt: int, **values: Any) -> bool:
@@ -179,6 +184,15 @@ async def end_job(conn: AsyncConnection, job_id: str, attempt: int, status: str,
     await conn.execute(delete(PREVIEW).where(PREVIEW.c.job_id == job_id))
     ended = {"status": status, "finished_at": now(), "phase": status, "eta": None, "position": None}
     return await change_job(conn, job_id, attempt, **ended, **values)
+
+
+async def wait_again(conn: AsyncConnection, row: Any, tried: list[dict[str, Any]], until: float) -> bool:
+    """Put a running job back among the waiting ones until a moment, as its next attempt."""
+    waiting = {
+        "status": WAITING, "phase": WAITING, "attempt": row.attempt + 1, "submit": {}, "tried": tried,
+        "not_before": until,
+    }  # fmt: skip
+    return await change_job(conn, row.id, row.attempt, **waiting)
 
 
 async def cancel_job(conn: AsyncConnection, job_id: str) -> str | None:

@@ -12,6 +12,7 @@ from core.fleet.logs import LogBook
 from core.fleet.sampler import Sampler
 from core.fleet.unit import Unit
 from core.fleet.wanted import Planner
+from core.fleet.workers import JOBS, Workers
 from core.provider_secrets import passwords_in
 from core.secrets import Vault
 
@@ -37,8 +38,17 @@ class Office(Protocol):
         """The programs of the control plane, by name."""
         ...
 
+    @property
+    def workers(self) -> Workers | None:
+        """The programs that run on demand."""
+        ...
+
     def wake(self, channel_id: str | None = None) -> None:
         """The rows changed."""
+        ...
+
+    def publish(self, event: dict[str, Any]) -> None:
+        """Tell whoever watches live."""
         ...
 
 
@@ -57,16 +67,20 @@ class Operations:
             "logs": self.read_logs,
             "provider_secrets": self.provider_secrets,
             "restart": self.restart,
+            "beat": self.beat,
+            "start_engine": self.start_engine,
         }
 
     async def wake(self, request: dict[str, Any]) -> dict[str, Any]:
         """Something changed: what, and of which channel (None for all)."""
         what, channel_id = request.get("what"), request.get("channel_id")
-        if what not in ("config", "inbox", "outbox") or not isinstance(channel_id, str | None):
-            raise Refused("wake needs `what`: config, inbox or outbox")
+        if what not in ("config", "inbox", "outbox", "jobs") or not isinstance(channel_id, str | None):
+            raise Refused("wake needs `what`: config, inbox, outbox or jobs")
         if what == "config":
             self._office.wake(channel_id)
-        for unit in self._office.units.values() if what != "config" else ():
+        if what == "jobs":
+            self._office.publish({"topic": "jobs"})
+        for unit in self._office.units.values() if what in ("inbox", "outbox") else ():
             if unit.run and channel_id in (None, unit.wanted.id):
                 unit.run.send({"t": "wake", "what": what})
         return {}
@@ -123,6 +137,19 @@ class Operations:
         if unit is None:
             raise Refused("no such channel")
         unit.restart()
+        return {}
+
+    async def beat(self, request: dict[str, Any]) -> dict[str, Any]:
+        """A program on demand says that it is well."""
+        if self._office.workers and request.get("name") == JOBS:
+            self._office.workers.jobs.beat()
+        return {}
+
+    async def start_engine(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Have this machine's engine host running."""
+        if self._office.workers:
+            provider_id = str(request.get("provider_id"))
+            await self._office.workers.start_engine(provider_id, self._office.planner.provider_secrets)
         return {}
 
     def _channel(self, unit: Unit) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Runs a module as a supervised program: `python -m core.fleet.program ORCHESTRATOR_PID NAME MODULE`."""
+"""Runs a module as a supervised program: `python -m core.fleet.program ORCHESTRATOR_PID NAME MODULE ...`."""
 
 import faulthandler
 import runpy
@@ -11,13 +11,13 @@ from core.fleet.prctl import die_with, name_process
 
 def main(arguments: list[str]) -> None:
     """Tie this process to the orchestrator's life, then be the module."""
-    orchestrator, name, module = arguments
+    orchestrator, name, module, *rest = arguments
     die_with(int(orchestrator))
     name_process(f"by-{name}")
     use_lossy_output()
     faulthandler.enable()
     faulthandler.register(signal.SIGUSR2, all_threads=True)
-    sys.argv = [module]
+    sys.argv = [module, *rest]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 

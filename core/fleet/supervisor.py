@@ -26,6 +26,7 @@ from core.fleet.surroundings import Surroundings
 from core.fleet.unit import Unit
 from core.fleet.wanted import Plan, Planner, Secrets
 from core.fleet.web import Web
+from core.fleet.workers import Workers
 from core.kinds import KINDS, ChannelKind
 from core.secrets import Vault
 from core.settings import Settings
@@ -42,6 +43,7 @@ class Parts:
     kinds: Mapping[str, ChannelKind] = field(default_factory=lambda: KINDS)
     entry: str = "core.process"
     web_module: str = "admin"
+    workers: bool = True
     timing: Timing = Timing()
 
 
@@ -81,6 +83,8 @@ class Supervisor:
         self._strangers: set[int] = set()
         self._reap_at = 0.0
         self._web = self._make_web() if self._parts.web_module else None
+        self.workers = Workers(settings, self._component) if self._parts.workers else None
+        self._database = setup.database
         self._around = self._surroundings()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -88,6 +92,7 @@ class Supervisor:
     def components(self) -> dict[str, Component]:
         """The programs of the control plane, by name."""
         found = [self._forks.component, self._web.component if self._web else None]
+        found += self.workers.components if self.workers else []
         return {component.name: component for component in found if component}
 
     async def start(self) -> None:
@@ -107,13 +112,18 @@ class Supervisor:
         self._wake.set()
 
     def publish(self, event: dict[str, Any]) -> None:
-        """Tell whoever watches live."""
+        """Tell whoever watches live; word of a new job wakes its runner."""
         self._control.publish(event)
+        if event.get("topic") == "jobs" and self.workers:
+            self._wake.set()
 
     async def reconcile(self) -> None:
         """Read what is wanted and bring every unit into line."""
         woken, self._woken = self._woken, set()
         plan = await self.planner.read()
+        if self.workers and not self._closing:
+            async with self._database.reading() as conn:
+                await self.workers.look(conn, self.planner.provider_secrets)
         self.logs.redactor.learn(self._secrets.known())
         if self._closing:
             return
@@ -223,6 +233,8 @@ class Supervisor:
             self._forks.tick(now)
             if self._web:
                 self._web.tick(now)
+            if self.workers:
+                self.workers.tick(now)
             self._start_waiting()
         self.sampler.sample_next([*self.pids(), os.getpid()], now)
         if now >= self._reap_at:
@@ -283,9 +295,12 @@ class Supervisor:
         )  # fmt: skip
 
     def _make_web(self) -> Web:
-        component = Component("web", self.logs.open("web"), self._component_changed)
+        return Web(self._component("web"), self._parts.web_module, self._settings)
+
+    def _component(self, name: str) -> Component:
+        component = Component(name, self.logs.open(name), self._component_changed)
         component.on_lines = self._lines
-        return Web(component, self._parts.web_module, self._settings)
+        return component
 
     async def _until(self, done: Callable[[], bool], seconds: float) -> None:
         with suppress(TimeoutError):

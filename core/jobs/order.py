@@ -61,11 +61,13 @@ class Wish:
 @dataclass(frozen=True, slots=True)
 class Reply:
     """Where the result goes: the message `message_id` of a chat, which says meanwhile that work is under way.
-    `quote` is the external id that the answer replies to. `caption` is written under what was made."""
+    `quote` is the external id that the answer replies to. `caption` is written under what was made; `offers`
+    are the buttons there: variations, upscale, animate."""
 
     message_id: str = ""
     quote: str | None = None
     caption: str = ""
+    offers: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As a row keeps it."""
@@ -74,7 +76,7 @@ class Reply:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
         """The inverse of `to_json`."""
-        return cls(**data)
+        return cls(**{**data, "offers": tuple(data.get("offers", ()))})
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,11 +72,22 @@ class Limits:
     ) -> Grant:
         """Reserve room for an answer. The same `request_id` again (a turn that is repeated after a crash)
         reserves the same room. Raises db.trouble.Unavailable."""
-        own, moment = request_id or new_id(), now()
+        amounts = _amounts(rules, spec, request)
+        return await self.reserve(payer, rules, spec, amounts, (request_id or new_id(), RESERVED_FOR))
+
+    async def reserve(
+        self,
+        payer: Payer,
+        rules: Sequence[Rule],
+        spec: RouteSpec,
+        amounts: Mapping[str, float],
+        held_by: tuple[str, float],
+    ) -> Grant:
+        """Reserve so much of each measure under a request's id, for so many seconds."""
+        (own, seconds), moment = held_by, now()
         binding = [(rule, who) for rule in rules for who in sorted(rule.subjects(payer, spec))]
         if not binding:
             return Grant(own, payer)
-        amounts = _amounts(binding, spec, request)
         wants = {
             (rule.id, who): Want(rule.id, who, rule.began(moment), amounts[rule.measure], rule.amount)
             for rule, who in binding
@@ -95,7 +106,7 @@ class Limits:
             }
             if allowance.stopped:
                 held = {}
-            await rows.reserve(conn, own, [wants[one] for one in held], moment + RESERVED_FOR)
+            await rows.reserve(conn, own, [wants[one] for one in held], moment + seconds)
         return Grant(own, payer, allowance, held)
 
     async def settle(self, grant: Grant, usage: Sequence[Mapping[str, Any]]) -> None:
@@ -127,9 +138,11 @@ class Limits:
             logger.warning("the limit %r is reached (%s %s)", rule.name or rule.id, rule.subject_kind, who)
 
 
-def _amounts(binding: Sequence[tuple[Rule, str]], spec: RouteSpec, request: ChatRequest) -> dict[str, float]:
+def _amounts(rules: Sequence[Rule], spec: RouteSpec, request: ChatRequest) -> dict[str, float]:
     """What an answer is expected to use, by measure."""
-    measures = {rule.measure for rule, _ in binding}
+    measures = {rule.measure for rule in rules}
+    if not measures:
+        return {}
     size = estimate(request)
     made = min(request.sampling.max_tokens or ANSWER_TOKENS, 4 * ANSWER_TOKENS)
     found = {MESSAGES: 1.0, TOKENS: float(size + made), MONEY: 0.0}

@@ -1,0 +1,102 @@
+"""The jobs runner's process: `python -m core.jobs`, started by the orchestrator when there is work."""
+
+import asyncio
+import logging
+import signal
+import sys
+from contextlib import suppress
+
+from pydantic import ValidationError
+
+from core.fleet.control import SOCKET_NAME, Control, ControlError
+from core.fleet.locks import FileLock, LockHeld
+from core.jobs import durable
+from core.jobs.bench import Bench
+from core.jobs.presets import Presets
+from core.jobs.runner import Runner
+from core.media.store import open_store
+from core.routing.book import RouteBook
+from core.routing.cooldown import Cooldown
+from core.routing.state import open_state
+from core.settings import Settings, load_settings
+from db.database import Database
+
+NAME = "jobs"
+BAD_CONFIGURATION = 78
+LOCK_HELD = 75
+PATIENCE = 10.0  # seconds for a runner that was killed to let go
+BEAT_EVERY = 5.0
+SHUT_WITHIN = 5  # seconds that running steps may take to end
+logger = logging.getLogger("core.jobs")
+
+
+async def serve(settings: Settings) -> int:
+    """Run jobs until told to stop; returns the exit code."""
+    database = Database(settings.database_url, connections=4)
+    control = await Control.connect(settings.run_dir / SOCKET_NAME)
+
+    async def wake(channel_id: str) -> None:
+        await control.wake("outbox", channel_id)
+
+    bench = Bench(
+        database, RouteBook(database, control.provider_secrets, ControlError),
+        Cooldown(open_state(settings.home, settings.redis_url)), open_store(settings),
+        settings.home.resolve() / "jobs", wake, Presets(database),
+    )  # fmt: skip
+    runner = Runner(bench, settings.queues, durable.run)
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    durable.launch(bench, settings.home.resolve(), settings.database_url)
+    parts = [runner.run(), _listen(control, runner), _beat(control), stopping.wait()]
+    tasks = [asyncio.create_task(part) for part in parts]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if not stopping.is_set():
+            done.pop().result()  # raises what ended it
+        return 0
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.to_thread(durable.shut, SHUT_WITHIN)
+        await bench.close()
+        await control.close()
+        await database.close()
+
+
+async def _listen(control: Control, runner: Runner) -> None:
+    async for event in control.events():
+        if event.get("topic") in ("jobs", "config"):
+            runner.wake()
+
+
+async def _beat(control: Control) -> None:
+    while True:
+        with suppress(ControlError):
+            await control.request("beat", name=NAME)
+        await asyncio.sleep(BEAT_EVERY)
+
+
+def main() -> int:
+    """Read the settings and serve; returns the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        settings = load_settings()
+    except ValidationError as error:
+        for problem in error.errors(include_input=False, include_url=False):
+            logger.error("%s: %s", ".".join(map(str, problem["loc"])), problem["msg"])
+        return BAD_CONFIGURATION
+    try:
+        lock = FileLock.take(settings.home / "jobs.lock", wait=PATIENCE)
+    except LockHeld:
+        logger.error("another jobs runner works in %s", settings.home)
+        return LOCK_HELD
+    try:
+        return asyncio.run(serve(settings))
+    finally:
+        lock.release()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
