@@ -38,7 +38,7 @@ def read_picture(body: bytes) -> Picture:
     """The picture that these bytes are, by their own header. Raises NotAPicture."""
     if len(body) > LARGEST:
         raise NotAPicture(f"{len(body)} bytes, at most {LARGEST}")
-    mime, size = _header(body)
+    mime, size = read_header(body)
     width, height = size
     if not width or not height:
         raise NotAPicture("a picture without a size")
@@ -47,7 +47,8 @@ def read_picture(body: bytes) -> Picture:
     return Picture(body, mime)
 
 
-def _header(body: bytes) -> tuple[str, tuple[int, int]]:
+def read_header(body: bytes) -> tuple[str, tuple[int, int]]:
+    """A picture's type and its size in pixels, from its first bytes. Raises NotAPicture."""
     if body.startswith(PNG) and body[12:16] == b"IHDR" and len(body) >= 24:
         return "image/png", (int.from_bytes(body[16:20], "big"), int.from_bytes(body[20:24], "big"))
     if body.startswith(GIF) and len(body) >= 10:
