@@ -192,7 +192,8 @@ async def wait_again(conn: AsyncConnection, row: Any, tried: list[dict[str, Any]
         "status": WAITING, "phase": WAITING, "attempt": row.attempt + 1, "submit": {}, "tried": tried,
         "not_before": until,
     }  # fmt: skip
-    return await change_job(conn, row.id, row.attempt, **waiting)
+    ours = (JOB.c.id == row.id, JOB.c.attempt == row.attempt, JOB.c.status == RUNNING)
+    return (await conn.execute(update(JOB).where(*ours).values(**waiting))).rowcount == 1
 
 
 async def cancel_job(conn: AsyncConnection, job_id: str) -> str | None:

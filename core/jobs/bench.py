@@ -8,7 +8,6 @@ from typing import Any
 
 from core.jobs.candidates import scopes_for
 from core.jobs.presets import Presets
-from core.media.artifacts import Retention
 from core.media.store import Store
 from core.routing.book import RouteBook
 from core.routing.cooldown import Cooldown
@@ -35,7 +34,6 @@ class Bench:
     folder: Path
     wake: Callable[[str], Awaitable[Any]]
     presets: Presets
-    retention: Retention = Retention()
     _open: dict[str, tuple[ProviderConfig, MediaProvider]] = field(default_factory=dict)
 
     async def job(self, job_id: str, attempt: int) -> Any | None:

@@ -1,6 +1,5 @@
 """The first step of a job, and again after each failure: who is asked."""
 
-import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -9,15 +8,18 @@ from core.jobs.candidates import Candidate, Candidates, candidates_for
 from core.jobs.ending import Ended, end
 from core.jobs.inputs import InputLost, input_files
 from core.jobs.order import Wish
-from core.routing.cooldown import NO_LEASES
 from db import jobs
 from db.base import now
 from providers.errors import ErrorClass
 from providers.media.cards import BadMediaRequest
 
 FUTILE = (ErrorClass.CONTENT, ErrorClass.CALLER, ErrorClass.CONTEXT)
+PASSING = (
+    ErrorClass.RATE_LIMIT, ErrorClass.OVERLOAD, ErrorClass.CONNECT, ErrorClass.TRANSIENT, ErrorClass.TIMEOUT,
+)  # fmt: skip
+LEAST_WAIT = 1.0  # seconds
+MOST_WAITS = 10  # attempts; who asks for a picture does not wait for ever
 TRIED_BY_OTHERS = 5.0  # seconds until a candidate that somebody else is trying is looked at again
-logger = logging.getLogger(__name__)
 
 
 async def choose(bench: Bench, job_id: str, attempt: int) -> bool:
@@ -35,7 +37,7 @@ async def choose(bench: Bench, job_id: str, attempt: int) -> bool:
     except (BadMediaRequest, InputLost) as error:
         await end(bench, row, Ended(jobs.FAILED, "request", str(error)))
         return False
-    chosen, wait = await _first(bench, found, _hopeless(row.tried))
+    chosen, wait = await _first(bench, found, row.tried)
     if chosen is None:
         await _nobody(bench, row, found, wait)
         return False
@@ -62,36 +64,36 @@ async def _candidates(bench: Bench, row: Any, lines: Sequence[str]) -> Candidate
     return await candidates_for(lines, (await bench.book.current()).providers, request, prepare)
 
 
-def _hopeless(tried: Iterable[dict[str, Any]]) -> set[tuple[str, str, int]]:
-    """Whom this job asks no more: what failed, but for those that may have rested since."""
-    return {(one["provider_id"], one["model"], one["key_number"]) for one in tried if not one.get("over")}
-
-
 async def _first(
-    bench: Bench, found: Candidates, tried: set[tuple[str, str, int]]
+    bench: Bench, found: Candidates, tried: Iterable[dict[str, Any]]
 ) -> tuple[Candidate | None, float | None]:
-    """The first that neither failed in this job nor rests; else the seconds until one has rested."""
+    """The first that neither failed in this job nor rests; else the seconds until one may be asked that
+    rests, or that failed in a way that passes."""
     await bench.cooldown.refresh()
-    soonest: float | None = None
+    failed = {
+        (one["provider_id"], one["model"], one["key_number"]): one["error_class"]
+        for one in tried
+        if not one.get("over")
+    }
+    waits: list[float] = []
     for one in found.eligible:
         left = bench.cooldown.left(one.scopes)
-        if one.place in tried:
+        if one.place in failed:
+            if failed[one.place] in PASSING:
+                waits.append(max(left, LEAST_WAIT))
             continue
         if not left:
-            leases = await bench.cooldown.lease(one.scopes)
-            if leases is not None:
-                if leases != NO_LEASES:
-                    logger.info("%s is tried again", one.name)
+            if await bench.cooldown.lease(one.scopes) is not None:
                 return one, None
             left = TRIED_BY_OTHERS
-        soonest = left if soonest is None else min(soonest, left)
-    return None, soonest
+        waits.append(left)
+    return None, min(waits, default=None)
 
 
 async def _nobody(bench: Bench, row: Any, found: Candidates, wait: float | None) -> None:
     """Wait for whoever rests, or give the job up and say why."""
-    if wait is not None and now() + wait < row.expires_at:
-        tried = [{**one, "over": one["error_class"] not in FUTILE} for one in row.tried]
+    if wait is not None and row.attempt < MOST_WAITS and now() + wait < row.expires_at:
+        tried = [{**one, "over": one["error_class"] in PASSING} for one in row.tried]
         async with bench.database.transaction() as conn:
             await jobs.wait_again(conn, row, tried, now() + wait)
         return

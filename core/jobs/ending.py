@@ -12,13 +12,15 @@ from core.jobs.answering import answer_chat
 from core.jobs.bench import Bench
 from core.limits.jobs import settle_job
 from core.media.artifacts import Stored, artifact_values, key_base, store_file
+from core.media.artifacts_keeping import days_kept, read_keeping
 from core.media.files import BadFile
+from core.media.stamp import facts
 from core.media.store import StoreFull, StoreTrouble
 from db import artifacts, jobs
 from db.base import now
 from db.usage import add_usage
 from providers.errors import ErrorClass, ProviderError
-from providers.media.types import Task
+from providers.media.types import Made, Task
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +45,9 @@ async def keep(bench: Bench, job_id: str, attempt: int) -> ProviderError | None:
         made = await model.fetch(row.submit["handle"], bench.folder_of(row))
         if not made.files:
             raise ProviderError(ErrorClass.EMPTY, "nothing was made")
+        stamp = await _stamp(bench, row, made)
         stored = [
-            await store_file(bench.store, one.path, key_base(row, at), None, Task(row.task).makes)
+            await store_file(bench.store, one.path, key_base(row, at), stamp, Task(row.task).makes)
             for at, one in enumerate(made.files)
         ]
     except ProviderError as error:
@@ -63,6 +66,14 @@ async def keep(bench: Bench, job_id: str, attempt: int) -> ProviderError | None:
     return None
 
 
+async def _stamp(bench: Bench, row: Any, made: Made) -> dict[str, Any] | None:
+    """What is written into the files themselves, where the operator wants that."""
+    async with bench.database.reading() as conn:
+        if not (await read_keeping(conn)).stamps(row.source):
+            return None
+    return facts(f"{row.provider_id}:{row.model}", row.task, row.request["prompt"], made.settings)
+
+
 async def finish(bench: Bench, job_id: str, attempt: int) -> None:
     """Make it known, once: artifacts, the job's end, usage, limits and the message in one transaction."""
     row = await bench.job(job_id, attempt)
@@ -73,13 +84,10 @@ async def finish(bench: Bench, job_id: str, attempt: int) -> None:
     async with bench.database.transaction() as conn:
         if not await jobs.end_job(conn, job_id, attempt, jobs.DONE, cost=cost, fraction=1.0):
             return
-        kept = [
-            await artifacts.add_artifact(
-                conn,
-                **artifact_values(Stored(**one), row, at, made["settings"], _parent(row), bench.retention),
-            )
-            for at, one in enumerate(made["files"])
-        ]
+        days = await days_kept(conn, row.source)
+        for at, one in enumerate(made["files"]):
+            values = artifact_values(Stored(**one), row, at, made["settings"], days)
+            await artifacts.add_artifact(conn, **values)
         await _account(conn, row, Ended(jobs.DONE), cost)
         await answer_chat(conn, row, jobs.DONE, "", await artifacts.artifacts_of(conn, job_id))
     logger.info("job %s is done by %s:%s", job_id, row.provider_id, row.model)
@@ -142,8 +150,3 @@ async def _tidy(bench: Bench, row: Any) -> None:
 async def _told(bench: Bench, row: Any) -> None:
     if row.channel_id:
         await bench.wake(row.channel_id)
-
-
-def _parent(row: Any) -> str | None:
-    """The artifact that the job worked on, if it was one."""
-    return next((one["artifact"] for one in row.request.get("inputs", ()) if one.get("artifact")), None)
