@@ -77,7 +77,6 @@ def launch(bench: Bench, home: Path, database_url: str) -> None:
         "executor_id": "runner",
         "log_level": "WARNING",
         "enable_otlp": False,
-        "notification_listener_polling_interval_sec": 30.0,
         **_rows(home, database_url),  # type: ignore[typeddict-item]
     }
     DBOS(config=config)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 
 from providers.errors import ErrorClass, ProviderError
 from providers.proxies import REFUSED, Proxies, Proxy, failed, library, none_left, worked
@@ -23,11 +24,15 @@ class Outgoing:
 
 
 class Outbound:
-    """Sends requests directly, or through the first proxy that lets them through: never directly then."""
+    """Sends requests directly, or through the first proxy that lets them through: never directly then.
+    A `resolver` may refuse names; what goes through a proxy is looked up there."""
 
-    def __init__(self, proxies: tuple[str, ...], connect: float) -> None:
+    def __init__(
+        self, proxies: tuple[str, ...], connect: float, resolver: AbstractResolver | None = None
+    ) -> None:
         self._proxies = Proxies(proxies)
         self._connect = connect
+        self._resolver = resolver
         self._clients: dict[str, aiohttp.ClientSession] = {}
 
     async def send(self, request: Outgoing) -> aiohttp.ClientResponse:
@@ -103,7 +108,7 @@ class Outbound:
             trace.on_connection_reuseconn.append(_mark_reused)
             trace.on_connection_create_end.append(_mark_made)
             self._clients[place] = aiohttp.ClientSession(
-                connector=_connector(proxy if place else None),
+                connector=_connector(proxy if place else None, self._resolver),
                 timeout=aiohttp.ClientTimeout(total=None, connect=self._connect),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trace_configs=[trace],
@@ -113,9 +118,9 @@ class Outbound:
         return self._clients[place]
 
 
-def _connector(proxy: Proxy | None) -> aiohttp.BaseConnector:
+def _connector(proxy: Proxy | None, resolver: AbstractResolver | None) -> aiohttp.BaseConnector:
     if proxy is None:
-        return aiohttp.TCPConnector(limit=0, ttl_dns_cache=300)
+        return aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, resolver=resolver)
     connector: aiohttp.BaseConnector = library("aiohttp_socks").ProxyConnector(limit=0, **proxy.plain)
     return connector
 
