@@ -1,5 +1,7 @@
 """Artifacts: what was made, as rows; the files lie in the media store."""
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any, cast
 
 from sqlalchemy import (
@@ -12,9 +14,10 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    delete,
     insert,
     select,
-)
+)  # fmt: skip
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -32,6 +35,9 @@ class Artifact(Row):
         Index("artifact_made", "created_at"),
         Index("artifact_job", "job_id"),
         Index("artifact_chat", "channel_id", "chat_key"),
+        Index("artifact_key", "key"),
+        Index("artifact_parent", "parent_id"),
+        Index("artifact_expires", "expires_at"),
     )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
@@ -83,3 +89,70 @@ async def artifacts_of(conn: AsyncConnection, job_id: str) -> list[Any]:
     """What a job made, in its order."""
     query = select(ARTIFACT).where(ARTIFACT.c.job_id == job_id).order_by(ARTIFACT.c.number)
     return list((await conn.execute(query)).all())
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which artifacts are looked for: `text` is in the prompt, `kind` is image or video, `model` part of the
+    model's name, `since` and `until` bound when they were made. `older` is the last id of the page before."""
+
+    text: str = ""
+    kind: str = ""
+    model: str = ""
+    channel_id: str = ""
+    source: str = ""
+    since: float | None = None
+    until: float | None = None
+    older: str = ""
+
+
+async def find_artifacts(conn: AsyncConnection, wanted: Wanted, limit: int) -> list[Any]:
+    """Artifacts, newest first."""
+    query = select(ARTIFACT)
+    for word in wanted.text.split():
+        query = query.where(ARTIFACT.c.prompt.icontains(word, autoescape=True))
+    if wanted.kind:
+        query = query.where(ARTIFACT.c.mime.startswith(f"{wanted.kind}/", autoescape=True))
+    if wanted.model:
+        query = query.where(ARTIFACT.c.model.icontains(wanted.model, autoescape=True))
+    if wanted.channel_id:
+        query = query.where(ARTIFACT.c.channel_id == wanted.channel_id)
+    if wanted.source:
+        query = query.where(ARTIFACT.c.source == wanted.source)
+    if wanted.since is not None:
+        query = query.where(ARTIFACT.c.created_at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(ARTIFACT.c.created_at < wanted.until)
+    if wanted.older:
+        query = query.where(ARTIFACT.c.id < wanted.older)
+    return list((await conn.execute(query.order_by(ARTIFACT.c.id.desc()).limit(limit))).all())
+
+
+async def children_of(conn: AsyncConnection, artifact_id: str, limit: int) -> list[Any]:
+    """What was made from an artifact, newest first."""
+    query = select(ARTIFACT).where(ARTIFACT.c.parent_id == artifact_id)
+    return list((await conn.execute(query.order_by(ARTIFACT.c.id.desc()).limit(limit))).all())
+
+
+async def models_made(conn: AsyncConnection, limit: int = 100) -> list[str]:
+    """The models that artifacts were made by."""
+    query = select(ARTIFACT.c.model).where(ARTIFACT.c.model != "").distinct().order_by(ARTIFACT.c.model)
+    return list((await conn.execute(query.limit(limit))).scalars())
+
+
+async def delete_artifact(conn: AsyncConnection, artifact_id: str) -> Any | None:
+    """Delete a row; returns what it was, for its files to be deleted after the commit."""
+    gone = delete(ARTIFACT).where(ARTIFACT.c.id == artifact_id).returning(*ARTIFACT.c)
+    return (await conn.execute(gone)).one_or_none()
+
+
+async def delete_expired(conn: AsyncConnection, moment: float, limit: int) -> list[Any]:
+    """Delete rows whose time is over; returns what they were."""
+    old = select(ARTIFACT.c.id).where(ARTIFACT.c.expires_at < moment).limit(limit)
+    gone = delete(ARTIFACT).where(ARTIFACT.c.id.in_(old)).returning(ARTIFACT.c.key, ARTIFACT.c.poster)
+    return list((await conn.execute(gone)).all())
+
+
+async def keys_among(conn: AsyncConnection, keys: Collection[str]) -> set[str]:
+    """Which of these places in the store a row names as its file."""
+    return set((await conn.execute(select(ARTIFACT.c.key).where(ARTIFACT.c.key.in_(keys)))).scalars())

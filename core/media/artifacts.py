@@ -1,7 +1,7 @@
 """Keeping what was made: first the file in the store, then the row in whoever's transaction.
 
 A file's key comes from its job, attempt and number alone: putting it again after a crash overwrites it and
-never doubles. A file whose row was never written is an orphan, which core/media/artifacts_clearing.py deletes.
+never doubles. A file whose row was never written is an orphan: core/media/artifacts_clearing.py deletes it.
 """
 
 import asyncio
@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from core.media import stamp as stamps
+from core.media.artifacts_clearing import POSTER
+from core.media.artifacts_keeping import Keeping
 from core.media.files import BadFile, Look, look
 from core.media.files_video import write_poster
 from core.media.store import Store
@@ -22,7 +24,6 @@ from db.base import now
 DAY = 24 * 3600.0
 BLOCK = 1 << 20
 LONGEST_MODEL = 240
-POSTER = "-poster.jpg"
 APART = ("prompt", "params", "task", "inputs")
 logger = logging.getLogger(__name__)
 
@@ -77,6 +78,15 @@ def artifact_values(
         "rating": str(settings.get("rating") or "general")[:16],
         "expires_at": now() + days * DAY if days else None,
     }  # fmt: skip
+
+
+def stamp_of(job: Any, settings: dict[str, Any], keeping: Keeping) -> dict[str, Any] | None:
+    """What `store_file` is to write into a job's files: nothing for what people in chats asked for, unless
+    the settings say so."""
+    if not keeping.stamps(job.source):
+        return None
+    used = {**_asked(job.request), **settings}
+    return stamps.facts(_model(job), job.task, job.request["prompt"], used, _parent(job.request) or "")
 
 
 def _parent(request: dict[str, Any]) -> str | None:

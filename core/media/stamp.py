@@ -23,7 +23,7 @@ __all__ = ["CannotStamp", "facts", "read", "strip", "write"]
 
 def facts(model: str, task: str, prompt: str, settings: dict[str, Any], parent: str = "") -> dict[str, Any]:
     """What a stamp says: the schema's version, who made it, and everything that is needed to make it again.
-    `settings` hold seed, steps, size and LoRA by name and strength; `parent` is the SHA-256 of the file that
+    `settings` hold seed, steps, size and LoRA by name and strength; `parent` is the id of the artifact that
     it was made from."""
     told = {
         "schema": SCHEMA,

@@ -8,6 +8,7 @@ media does not carry it.
 import asyncio
 import errno
 import importlib
+import os
 import re
 from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
@@ -22,6 +23,10 @@ NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 FULL = re.compile(
     rf"os error (?:{'|'.join(map(str, NO_ROOM))})\b|507 Insufficient|QuotaExceeded|StorageFull", re.IGNORECASE
 )
+CREDENTIALS = (
+    "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+)  # fmt: skip
 PATIENCE = {"timeout": "15m", "connect_timeout": "10s", "read_timeout": "60s", "allow_http": True}
 
 
@@ -106,6 +111,11 @@ class Store:
         while batch := await self._asked("", anext(pieces, None)):
             yield [str(one["path"]) for one in batch if one["last_modified"].timestamp() < moment]
 
+    async def clear_unfinished(self, moment: float) -> int:
+        """Delete what puts that were killed before a moment left; returns how many. An S3 server does so by
+        a rule of its bucket."""
+        return await asyncio.to_thread(_clear_parts, self._folder, moment) if self.local else 0
+
     async def _asked(self, key: str, work: Awaitable[Any]) -> Any:
         """What the library answers, its errors as ours."""
         try:
@@ -123,9 +133,23 @@ class Store:
         return self._place
 
 
+def _clear_parts(folder: Path, moment: float) -> int:
+    """The library names an unfinished file KEY#NUMBER, and never lists one."""
+    parts = [one for one in folder.glob("*/*/*/*#*") if one.stat().st_mtime < moment]
+    for part in parts:
+        part.unlink(missing_ok=True)
+    return len(parts)
+
+
 def open_store(settings: Settings) -> Store:
     """This installation's store. Raises ValueError for a MEDIA_URL that is none."""
     return Store(settings.media_url, settings.home.resolve() / "media")
+
+
+def media_environment(settings: Settings) -> dict[str, str]:
+    """What a child process needs in its environment to open the same store."""
+    kept = {name: os.environ[name] for name in CREDENTIALS if name in os.environ and settings.media_url}
+    return {"MEDIA_URL": settings.media_url, **kept}
 
 
 def split_address(url: str) -> tuple[str, str, dict[str, str]]:

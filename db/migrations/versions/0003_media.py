@@ -82,7 +82,10 @@ def _artifacts() -> None:
     )
     with op.batch_alter_table("artifact", schema=None) as batch_op:
         batch_op.create_index("artifact_chat", ["channel_id", "chat_key"], unique=False)
+        batch_op.create_index("artifact_expires", ["expires_at"], unique=False)
         batch_op.create_index("artifact_job", ["job_id"], unique=False)
+        batch_op.create_index("artifact_key", ["key"], unique=False)
+        batch_op.create_index("artifact_parent", ["parent_id"], unique=False)
         batch_op.create_index("artifact_made", ["created_at"], unique=False)
 
 
