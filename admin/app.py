@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 from starlette_compress import CompressMiddleware, remove_compress_type
 
-from admin import api, assets, monitoring, pages, widget_routes
+from admin import api, assets, media_files, monitoring, pages, widget_routes
 from admin.gateway import gateway
 from admin.i18n import language_of
 from admin.live import Live
@@ -20,6 +20,7 @@ from admin.security import BodyLimit, Forged, SecurityHeaders
 from admin.services import Services
 from admin.sign_in import Forbidden, SignInNeeded, Throttle
 from admin.templating import Templates
+from core.media.store import open_store
 from core.trial import end_all
 
 logger = logging.getLogger(__name__)
@@ -35,9 +36,11 @@ def create_app(services: Services) -> FastAPI:
     app.state.templates = Templates(files, cache / "templates")
     app.state.live = Live(services.control)
     app.state.throttle = Throttle()
+    app.state.media = open_store(services.settings)
     app.include_router(monitoring.router)
     app.include_router(api.router)
     app.include_router(assets.router)
+    app.include_router(media_files.router)
     app.include_router(pages.router)
     widget_routes.install(app)
     api.install_errors(app)

@@ -1,0 +1,172 @@
+"""Media files over HTTP: by a signed address, or for whoever is signed in; whole or in ranges."""
+
+import asyncio
+import importlib
+import logging
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import Response, StreamingResponse
+
+from admin.i18n import language_of
+from admin.pages.page import bare
+from admin.services import services_of
+from admin.sign_in import SignedIn, find_person
+from core.media.artifacts_clearing import SMALL, base_of
+from core.media.files import BadFile
+from core.media.signed import Signer, file_name, open_signer
+from core.media.store import Missing, Store, StoreTrouble
+from db.artifacts import get_artifact
+
+router = APIRouter(include_in_schema=False)
+RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})\Z")
+ID = re.compile(r"[0-9a-f-]{36}\Z")
+FOREVER = "private, max-age=31536000, immutable"  # a file never changes under its id
+POLICY = "sandbox; default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'"
+SHOWN = ("image/", "video/")
+MAKING = asyncio.Semaphore(2)
+logger = logging.getLogger(__name__)
+
+
+def store_of(request: Request) -> Store:
+    """The media store of the running application."""
+    found: Store = request.app.state.media
+    return found
+
+
+async def signer_of(request: Request) -> Signer:
+    """What signs addresses of this installation."""
+    state = request.app.state
+    if getattr(state, "signer", None) is None:
+        state.signer = await open_signer(services_of(request).database)
+    signer: Signer = state.signer
+    return signer
+
+
+@router.api_route("/media/{artifact_id}/{name}", methods=["GET", "HEAD"])
+async def signed_file(request: Request, artifact_id: str, name: str) -> Response:
+    """A file for whoever has its signed address, and for people of the panel."""
+    asked = request.query_params
+    signer = await signer_of(request)
+    signed = signer.valid(artifact_id, asked.get("until", ""), asked.get("sig", ""))
+    if not signed and await find_person(request) is None:
+        return _refused(request)
+    row = await row_of(request, artifact_id)
+    poster = bool(row.poster) and name == "poster.jpg"
+    return await answer_file(request, row, poster=poster, download="download" in asked)
+
+
+@router.get("/gallery/{artifact_id}/small")
+async def small(request: Request, artifact_id: str, _: SignedIn) -> Response:
+    """A small picture of an artifact for the gallery, made when it is first looked at."""
+    row = await row_of(request, artifact_id)
+    try:
+        body = await _small(store_of(request), row)
+    except (Missing, BadFile) as error:
+        raise HTTPException(404) from error
+    except StoreTrouble as error:
+        logger.warning("the media store is in trouble: %s", error)
+        raise HTTPException(503) from error
+    headers = {"cache-control": FOREVER, "content-security-policy": POLICY}
+    return Response(body, media_type="image/webp", headers=headers)
+
+
+async def row_of(request: Request, artifact_id: str) -> Any:
+    """One artifact, or 404."""
+    if not ID.match(artifact_id):
+        raise HTTPException(404)
+    async with services_of(request).database.reading() as conn:
+        row = await get_artifact(conn, artifact_id)
+    if row is None:
+        raise HTTPException(404)
+    return row
+
+
+async def answer_file(
+    request: Request, row: Any, *, poster: bool = False, download: bool = False
+) -> Response:
+    """An artifact's file, or its poster, with ranges. Raises HTTPException."""
+    store, key = store_of(request), row.poster if poster else row.key
+    mime = "image/jpeg" if poster else row.mime
+    etag = f'"{row.digest[:32]}{"-p" if poster else ""}"'
+    headers = {
+        "etag": etag, "cache-control": FOREVER, "accept-ranges": "bytes", "content-security-policy": POLICY,
+        "x-content-type-options": "nosniff", "content-disposition": _disposition(row, mime, download),
+    }  # fmt: skip
+    if request.headers.get("if-none-match") == etag:
+        return Response(status_code=304, headers=headers)
+    try:
+        size = await store.size(key)
+        span = _span(request, size, etag)
+        if span is None:
+            return Response(status_code=416, headers={**headers, "content-range": f"bytes */{size}"})
+        return await _streamed(request, key, span, size, {**headers, "content-type": mime})
+    except Missing as error:
+        raise HTTPException(404) from error
+    except StoreTrouble as error:
+        logger.warning("the media store is in trouble: %s", error)
+        raise HTTPException(503) from error
+
+
+async def _streamed(
+    request: Request, key: str, span: tuple[int, int], size: int, headers: dict[str, str]
+) -> Response:
+    start, end = span
+    part = (start, end) != (0, size)
+    headers["content-length"] = str(end - start)
+    if part:
+        headers["content-range"] = f"bytes {start}-{end - 1}/{size}"
+    if request.method == "HEAD":
+        return Response(status_code=206 if part else 200, headers=headers)
+    pieces = store_of(request).read(key, start, end if part else None)
+    first = await anext(pieces, b"")  # a file that is not there shall fail before the headers are out
+    return StreamingResponse(_all(first, pieces), 206 if part else 200, headers=headers)
+
+
+async def _all(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for piece in rest:
+        yield piece
+
+
+def _span(request: Request, size: int, etag: str) -> tuple[int, int] | None:
+    """From where to before where; everything without a range, None for one that lies outside."""
+    found = RANGE.match(request.headers.get("range", ""))
+    if found is None or request.headers.get("if-range", etag) != etag or found[1] == found[2] == "":
+        return 0, size
+    if not found[1]:
+        return (max(0, size - int(found[2])), size) if int(found[2]) and size else None
+    start = int(found[1])
+    end = min(int(found[2]) + 1, size) if found[2] else size
+    return (start, end) if start < end else None
+
+
+def _disposition(row: Any, mime: str, download: bool) -> str:
+    kind = "attachment" if download or not mime.startswith(SHOWN) else "inline"
+    return f'{kind}; filename="{file_name(row)}"'
+
+
+def _refused(request: Request) -> Response:
+    t = language_of(request)
+    title, text = t("This link has ended"), t("It is out of date or was cut off. Ask for a new one.")
+    return bare(request, "problem.html", 403, title=title, text=text)
+
+
+async def _small(store: Store, row: Any) -> bytes:
+    key = base_of(row.key) + SMALL
+    try:
+        return await store.content(key)
+    except Missing:
+        if row.mime.startswith("video/") and not row.poster:
+            raise
+    async with MAKING:
+        make = importlib.import_module("core.media.files_small").small_picture
+        body: bytes = await asyncio.to_thread(make, await store.content(row.poster or row.key))
+    try:
+        await store.put(key, body)
+    except StoreTrouble as error:
+        logger.warning("a preview could not be stored: %s", error)
+    return body
