@@ -1,7 +1,10 @@
 """What a turn can end with, and the answers that need no model."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation import Past, refs_of, settings_of
 from core.instance import Instance
@@ -25,6 +28,8 @@ class Answer:
     the conversation before the answer; `replaces` holds the ids of answers that this one takes the place of.
     `attempts` and `skipped` tell what its route did, `grant` what limits it counts for.
     `settings` are the conversation's own generation settings from now on; `title` is for one that they open.
+    `job` names the job that it is about; `also` is done in the transaction that stores it; a `silent` one
+    says nothing.
     """
 
     text: str
@@ -41,6 +46,9 @@ class Answer:
     reasoning: str = ""
     settings: dict[str, Any] | None = None
     title: str = ""
+    job: str = ""
+    silent: bool = False
+    also: Callable[[AsyncConnection], Awaitable[None]] | None = None
 
 
 RETRY_BUTTON = (("retry", "retry"),)

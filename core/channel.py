@@ -80,6 +80,21 @@ class PreviewTarget:
     save: Callable[[str], None]
 
 
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """How far a job is, for the message that announced it: `message_id` is ours, `external_id` the chat's.
+    `words` say all of it; `fraction` is 0 to 1, `preview` a small JPEG or PNG when there is a new one."""
+
+    job: str
+    message_id: str
+    chat_key: str
+    external_id: str
+    words: str
+    fraction: float | None = None
+    preview: bytes | None = None
+    language: str = "en"
+
+
 class Host(Protocol):
     """What the core offers to an open channel."""
 
@@ -113,6 +128,14 @@ class Host(Protocol):
         """A stored picture of this channel, of one chat only where that is named."""
         ...
 
+    async def made(self, key: str) -> bytes:
+        """A file of the media store, by its key. Raises PictureLost."""
+        ...
+
+    async def made_for(self, artifact: str, chat_key: str) -> tuple[bytes, str] | None:
+        """What was made for a chat, and its type; None for what is gone or another chat's."""
+        ...
+
     def heard(self) -> None:
         """A poll finished (or the listener is alive): the supervisor restarts a deaf channel."""
         ...
@@ -143,6 +166,10 @@ class Channel(Protocol):
 
     def preview(self, message: InboundMessage, target: PreviewTarget) -> Preview:
         """A preview of one answer."""
+        ...
+
+    async def progress(self, view: JobView) -> bool:
+        """Show how far a job is; False when that was not possible now. Raises nothing."""
         ...
 
     def send(self, message: OutboundMessage, sent: Sequence[str]) -> AsyncIterator[str]:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -12,6 +13,7 @@ from core.channel import Channel
 from core.inbox import Claim, Inbox
 from core.instance import Instance
 from core.instances import load_instance
+from core.jobs.board import Board
 from core.knowledge.answerer import KnowledgeModel
 from core.knowledge.faq import FaqBook
 from core.limits.limits import Limits
@@ -22,6 +24,7 @@ from core.provider_secrets import ProviderSecrets
 from core.routing.cooldown import Cooldown
 from core.routing.route import Router
 from core.routing.state import RestStore
+from core.shelf import Shelf
 from core.turn import Turn, Workplace, set_aside
 from core.uploads import Uploads
 from db import conversations, inbox, outbox, settings
@@ -46,6 +49,7 @@ class ChannelHost:
         secrets: Mapping[str, ProviderSecrets],
         send: Callable[[dict[str, Any]], None],
         rests: RestStore | None = None,
+        shelf: Shelf | None = None,
     ) -> None:
         self._database = database
         self._channel = channel
@@ -55,14 +59,16 @@ class ChannelHost:
         self._tasks: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(TURNS_AT_ONCE)
         self._uploads = Uploads(database, instance.id)
-        self._outbox = Outbox(database, instance.id, channel)
+        self._shelf = shelf or Shelf(database, Path("media"))
+        self._board = Board(database, instance.id, channel)
+        self._outbox = Outbox(database, instance.id, channel, self._board.finish)
         self._inbox = Inbox(database, instance.id, self._start_turn)
         self._place = Workplace(
             database=database, channel=channel, inbox=self._inbox,
             router=Router(knowledge=KnowledgeModel(database), cooldown=Cooldown(rests)),
             instance=instance, book=FaqBook(instance.faqs),
             deliver=self._outbox.deliver, publish=self._publish, save_preview=self._save_preview,
-            limits=Limits(database),
+            limits=Limits(database), uploads=self._uploads,
         )  # fmt: skip
         self._heard_at = time.monotonic()
         self._state: dict[str, str] = {}
@@ -114,6 +120,14 @@ class ChannelHost:
     async def kept_picture(self, ref: str, chat_key: str | None = None) -> Picture | None:
         """A stored picture."""
         return await self._uploads.find(ref, chat_key)
+
+    async def made(self, key: str) -> bytes:
+        """A file of the media store."""
+        return await self._shelf.read(key)
+
+    async def made_for(self, artifact: str, chat_key: str) -> tuple[bytes, str] | None:
+        """What was made for a chat, and its type."""
+        return await self._shelf.made_for(artifact, self.instance.id, chat_key)
 
     def heard(self) -> None:
         """A poll finished."""
@@ -187,6 +201,10 @@ class ChannelHost:
         self._used_secrets = secrets
         self._place.instance, self._place.book = instance, FaqBook(instance.faqs)
         await self._channel.reload()
+
+    async def show_progress(self) -> None:
+        """Show how far jobs are until cancelled."""
+        await self._board.run()
 
     async def write_marks(self) -> None:
         """Run the outbox's writer until cancelled."""
@@ -263,4 +281,6 @@ class ChannelHost:
             logger.warning("the preview of update %s is not remembered: %s", row_id, error)
 
     def _publish(self, event: dict[str, Any]) -> None:
+        if event.get("topic") == "jobs":
+            self._board.look()
         self._send({"t": "event", **event})

@@ -1,9 +1,11 @@
 """One channel instance's configuration, read from rows once per version of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from core.limits.rule import Rule
+from core.media.routes import MediaRoute
 from core.routing.spec import RouteSpec
 
 
@@ -44,3 +46,4 @@ class Instance:
     base_ids: tuple[str, ...] = ()
     faqs: tuple[FaqEntry, ...] = ()
     limits: tuple[Rule, ...] = ()
+    media: Mapping[str, MediaRoute] = field(default_factory=dict)

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.instance import Character, FaqEntry, Instance
 from core.limits.rule import rules_of
+from core.media.routes import chosen, media_routes
 from core.provider_secrets import ProviderSecrets
 from core.routing.book import AUTO, provider_config
 from core.routing.spec import RouteSpec
@@ -47,6 +48,7 @@ async def load_instance(
         base_ids=tuple(row.base_ids),
         faqs=await _faqs(conn, row.base_ids),
         limits=rules_of(await limits.all_limits(conn)),
+        media=chosen(await media_routes(conn), row.config),
     )
 
 

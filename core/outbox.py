@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -38,7 +38,14 @@ class Outbox:
     """Sends rows and marks them. Marks are written together by one task: while a transaction is under
     way, the next ones gather, so that a busy channel does not pay one commit for each message."""
 
-    def __init__(self, database: Database, channel_id: str, channel: Channel) -> None:
+    def __init__(
+        self,
+        database: Database,
+        channel_id: str,
+        channel: Channel,
+        before_edit: Callable[[str], Awaitable[None]] | None = None,
+    ) -> None:
+        self._before_edit = before_edit
         self._database = database
         self._channel_id = channel_id
         self._channel = channel
@@ -165,7 +172,8 @@ class Outbox:
         deadline, crashes = loop.time() + GIVE_UP_AFTER, 0
         while not self._closing.is_set():
             try:
-                async for external_id in self._channel.send(row.message, tuple(sent)):
+                message = await self._in_place(row.message)
+                async for external_id in self._channel.send(message, tuple(sent)):
                     sent.append(external_id)
                     self._mark(row, sent_ids=list(sent))
             except RetryLater as error:
@@ -187,6 +195,17 @@ class Outbox:
                 continue
             self.delivered += 1
             return self._mark(row, sent_ids=list(sent), status="sent")
+
+    async def _in_place(self, message: OutboundMessage) -> OutboundMessage:
+        """A message that takes the place of an earlier one, with that one's external id."""
+        if not message.edits:
+            return message
+        if self._before_edit and not message.job:
+            await self._before_edit(message.edits)
+        await self._flushed.wait()  # the earlier one's ids are in the rows
+        async with self._database.reading() as conn:
+            ids = await outbox.sent_as(conn, self._channel_id, message.edits)
+        return replace(message, preview=ids[0]) if ids else message
 
     async def _rest(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

@@ -20,6 +20,7 @@ from core.kinds import KINDS
 from core.provider_secrets import secrets_of
 from core.rehearsal import rehearse_database, rehearsed_database
 from core.routing.state import open_state
+from core.shelf import Shelf
 from db.database import Database
 from db.trouble import Unavailable
 
@@ -88,6 +89,7 @@ class ChannelProcess:
                 return 0
             host = opening.result()
             tasks += [asyncio.create_task(host.write_marks()), asyncio.create_task(host.watch_rows())]
+            tasks.append(asyncio.create_task(host.show_progress()))
             receiving = asyncio.create_task(self._receive(host))
             return await self._serve(host, receiving, {draining, receiving, *tasks})
         finally:
@@ -103,8 +105,9 @@ class ChannelProcess:
         secrets = secrets_of(self._start["providers"])
         rests = open_state(Path(self._start["home"]), self._start["redis_url"])
         host = self._host = ChannelHost(
-            self._database, self._channel, instance, secrets, self._link.send, rests
-        )
+            self._database, self._channel, instance, secrets, self._link.send, rests,
+            Shelf(self._database, Path(self._start["home"]) / "media", self._start.get("media_url", "")),
+        )  # fmt: skip
         identity = await self._channel.open(host, self._start["token"])
         host.heard()
         await self._patiently(host.recover)

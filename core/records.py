@@ -40,6 +40,10 @@ async def record(
             row.update(conversation_id=conversation, message_id=outbound.message_id)
         await add_usage(conn, usage)
         await answer.grant.settle(conn, usage)
+    if answer.also:
+        await answer.also(conn)
+    if answer.silent:
+        return []
     payload = outbound.to_json()
     row_id = await outbox.add_outbound(conn, instance.id, claim.chat_key, payload, outbound.message_id)
     return [Outbound(row_id, claim.chat_key, outbound, ())]

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.channel import Host, Identity, Preview, PreviewTarget
+from core.channel import Host, Identity, JobView, Preview, PreviewTarget
 from core.host import ChannelHost
 from core.instances import load_instance
 from core.messages import InboundMessage, Incoming, OutboundMessage
@@ -95,6 +95,9 @@ class _Actor:
 
     def restart(self) -> None:
         return None
+
+    async def progress(self, view: JobView) -> bool:
+        return True
 
     async def send(self, message: OutboundMessage, sent: Sequence[str]) -> AsyncIterator[str]:
         yield "1"

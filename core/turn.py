@@ -17,6 +17,8 @@ from core.conversation import Past, load_past, message_id, to_request
 from core.generation import Generation
 from core.inbox import Claim, Inbox
 from core.instance import Instance
+from core.jobs import chat
+from core.jobs.chat import Asked, Desk
 from core.knowledge.faq import FaqBook
 from core.limits.limits import Grant, Limits
 from core.limits.payer import Payer
@@ -24,6 +26,7 @@ from core.messages import InboundMessage, OutboundMessage
 from core.records import record
 from core.routing.route import Router
 from core.texts import language_of
+from core.uploads import Uploads
 from db.database import Database
 from providers.types import ChatRequest
 
@@ -45,6 +48,7 @@ class Workplace:
     publish: Callable[[dict[str, Any]], None]
     save_preview: Callable[[int, str], None]
     limits: Limits
+    uploads: Uploads
 
 
 class Turn:
@@ -92,11 +96,14 @@ class Turn:
             buttons=answer.buttons,
             language=language,
             reasoning=answer.reasoning,
+            job=answer.job,
         )
         rows = await place.inbox.finish(
             claim, lambda conn: record(conn, place.instance, claim, question, answer, outbound)
         )
         place.deliver(rows)
+        if answer.job:
+            place.publish({"topic": "jobs"})
         self._publish("end", "assistant", answer.text, str(outbound.message_id))
 
     async def _answer(
@@ -104,6 +111,9 @@ class Turn:
     ) -> tuple[InboundMessage | None, Answer, str | None]:
         """The question to record (None for commands), its answer, and the preview's external id."""
         place = self._place
+        if message.command in chat.ALL:
+            answer = await chat.commanded(self._desk(), await self._asked(message, language))
+            return message if answer.keep else None, answer, None
         if message.command:
             ready = answers.command(place.instance, message, language)
             if message.command == "length":
@@ -113,7 +123,19 @@ class Turn:
         ready = answers.instant(place.book, message, language)
         if ready:
             return message, ready, None
-        return message, *await self._generate(message, await self._past(), language)
+        asked = await self._asked(message, language)
+        ordered = await chat.spoken(self._desk(), asked)
+        if ordered:
+            return message, ordered, None
+        return message, *await self._generate(message, asked.past, language)
+
+    def _desk(self) -> Desk:
+        place = self._place
+        return Desk(place.database, place.channel, place.uploads, place.limits)
+
+    async def _asked(self, message: InboundMessage, language: str) -> Asked:
+        own, job = self._message_id("assistant"), self._message_id("job")
+        return Asked(self._place.instance, message, await self._past(), language, own, job)
 
     async def _again(
         self, message: InboundMessage, language: str
@@ -171,8 +193,8 @@ class Turn:
 
     async def _granted(self, message: InboundMessage, request: ChatRequest) -> Grant:
         """Room within the limits; a turn that is repeated after a crash has the same."""
-        place, chat = self._place, self._claim.chat_key
-        payer = Payer("chat", place.instance.id, f"{place.instance.id}/{chat}", message.user_key)
+        place, chat_key = self._place, self._claim.chat_key
+        payer = Payer("chat", place.instance.id, f"{place.instance.id}/{chat_key}", message.user_key)
         own = self._message_id("assistant")
         return await place.limits.begin(payer, place.instance.limits, place.instance.route, request, own)
 

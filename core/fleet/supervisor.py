@@ -287,6 +287,7 @@ class Supervisor:
             "home": str(settings.home.resolve()),
             "redis_url": settings.redis_url,
             "public_url": settings.url,
+            "media_url": settings.media_url,
             "log_level": "INFO",
         }
         return Surroundings(

@@ -37,6 +37,16 @@ async def answer_chat(conn: AsyncConnection, row: Any, status: str, reason: str,
     await outbox.add_outbound(conn, row.channel_id, row.chat_key, message.to_json(), reply.message_id)
 
 
+def working_message(row: Any) -> OutboundMessage:
+    """The message of a job that waits or runs: its text, and a button to cancel it."""
+    reply = Reply.from_json(row.reply)
+    return OutboundMessage(
+        chat_key=row.chat_key, text=text(f"media_working_{Task(row.task).makes}", row.language),
+        message_id=reply.message_id, reply_to=reply.quote, plain=True, status="working",
+        buttons=(("cancel", f"cancel:{row.id}"),), language=row.language, edits=reply.message_id, job=row.id,
+    )  # fmt: skip
+
+
 def media_of(artifact: Any) -> Media:
     """A row of an artifact as a part of a message."""
     return Media(

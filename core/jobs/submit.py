@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.jobs.order import Order
 from db import jobs
-from db.base import now
+from db.base import new_id, now
 from db.database import Database
 
 HOURS = 3600.0
@@ -22,7 +22,7 @@ class NotOrdered(ValueError):
         self.reason = reason
 
 
-async def place(conn: AsyncConnection, order: Order, ttl_hours: float = 24.0) -> Any:
+async def place(conn: AsyncConnection, order: Order, ttl_hours: float = 24.0, job_id: str = "") -> Any:
     """Store an order as a waiting job and return its row; the job that is there already when the order's key
     was used before. Raises NotOrdered."""
     if not order.candidates:
@@ -32,6 +32,7 @@ async def place(conn: AsyncConnection, order: Order, ttl_hours: float = 24.0) ->
     moment = now()
     return await jobs.add_job(
         conn,
+        id=job_id or new_id(),
         queue=order.queue,
         task=str(order.wish.task),
         lane=order.lane or PRIORITIES.get(order.source, 0),

@@ -1,0 +1,237 @@
+"""Pictures and videos in a chat: from what a person says or presses to an order, or to a word on one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.answers import Answer, failure, over_limit, own
+from core.channel import Channel, PictureLost
+from core.conversation import Past
+from core.instance import Instance
+from core.jobs.answering import answer_chat, working_message
+from core.jobs.order import Order, Reply, Source, Wish
+from core.jobs.submit import LONGEST_PROMPT, place
+from core.limits.jobs import reserve_job
+from core.limits.limits import Limits
+from core.limits.payer import Payer
+from core.media.intents import COMMANDS, Intent, from_command, from_words
+from core.media.routes import IMAGE, VIDEO, MediaRoute
+from core.messages import InboundMessage
+from core.routing.spec import RouteSpec
+from core.texts import text
+from core.uploads import Uploads
+from db import artifacts, jobs, outbox
+from db.base import now
+from db.database import Database
+from providers.media.types import Task
+from providers.types import ProviderConfig
+
+ON_JOBS = ("cancel", "again")
+ON_MADE = {"variations": IMAGE, "upscale": IMAGE, "animate": VIDEO}
+ALL = (*COMMANDS, *ON_JOBS, *ON_MADE)
+RECENT = 6  # messages back in which "it" may be a picture
+TTL = 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Who takes orders in one channel."""
+
+    database: Database
+    channel: Channel
+    uploads: Uploads
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One message with what is known around it. `own` and `job` are the ids of its answer and its job: the
+    same again when a crashed turn is repeated."""
+
+    instance: Instance
+    message: InboundMessage
+    past: Past
+    language: str
+    own: str
+    job: str
+
+
+async def commanded(desk: Desk, asked: Asked) -> Answer:
+    """The answer to one of our commands, or to a button."""
+    message = asked.message
+    if message.command in ON_JOBS:
+        return await _on_job(desk, asked)
+    if message.command in ON_MADE:
+        return await _on_made(desk, asked)
+    intent = from_command(message.command or "", message.argument)
+    if intent is None:
+        return own("unknown_command", asked.language)
+    return await ordered(desk, asked, intent)
+
+
+async def spoken(desk: Desk, asked: Asked) -> Answer | None:
+    """The answer to plain words that ask for something to be made; None when they do not."""
+    routes = asked.instance.media
+    if not routes:
+        return None
+    pictured = bool(asked.message.attachments) or _newest_ref(asked.past, made_only=True) is not None
+    intent = from_words(asked.message.text, pictured=pictured)
+    if intent is None or intent.makes not in routes:
+        return None
+    return await ordered(desk, asked, intent)
+
+
+async def ordered(desk: Desk, asked: Asked, intent: Intent) -> Answer:
+    """Order what somebody wants; his answer says that work is under way, or why it is not."""
+    language = asked.language
+    route = asked.instance.media.get(intent.makes)
+    if route is None:
+        return own(f"media_no_route_{intent.makes}", language)
+    if not intent.prompt:
+        return own("media_what", language, command=asked.message.command or intent.makes)
+    if len(intent.prompt) > LONGEST_PROMPT:
+        return own("media_too_long", language, limit=LONGEST_PROMPT)
+    try:
+        inputs = await _inputs(desk, asked, intent)
+    except PictureLost:
+        return failure("media_gone", language)
+    task = _task(intent.makes, bool(inputs))
+    wish = Wish(task, intent.prompt, inputs=inputs, params=intent.params, **intent.fields)
+    return await _placed(desk, asked, route, wish)
+
+
+async def _placed(desk: Desk, asked: Asked, route: MediaRoute, wish: Wish) -> Answer:
+    instance, message, language = asked.instance, asked.message, asked.language
+    conversation = f"{instance.id}/{message.chat_key}"
+    payer = Payer("chat", instance.id, conversation, message.user_key)
+    spec = RouteSpec(route.id, providers=tuple(ProviderConfig(one, "") for one in route.providers))
+    held = (asked.job, route.price * wish.count, TTL)
+    grant = await reserve_job(desk.limits, payer, instance.limits, spec, held)
+    lines = route.candidates
+    if grant.allowance.free_only:
+        lines = tuple(line for line in lines if line.partition(":")[0] in route.local)
+    lines = tuple(line for line in lines if line.partition(":")[0] not in grant.allowance.exhausted)
+    if grant.allowance.stopped or not lines:
+        return over_limit(grant.allowance.resets_at, language)
+    offers = _offers(asked.instance, wish.task)
+    order = Order(
+        wish, lines, "chat", route_id=route.id, channel_id=instance.id, chat_key=message.chat_key,
+        user_key=message.user_key, key=asked.job, language=language, queue=route.queue,
+        reply=Reply(asked.own, message.reply_to, "", offers),
+    )  # fmt: skip
+    answer = Answer(text(f"media_working_{wish.task.makes}", language), "job", asked.job, keep=True)
+    answer.status = "working"
+    answer.buttons = (("cancel", f"cancel:{asked.job}"),)
+    answer.job, answer.also = asked.job, partial(_place, order=order, job_id=asked.job)
+    return answer
+
+
+async def _place(conn: AsyncConnection, order: Order, job_id: str) -> None:
+    await place(conn, order, job_id=job_id)
+
+
+async def _on_job(desk: Desk, asked: Asked) -> Answer:
+    """Cancel or repeat a job of this chat."""
+    job_id = asked.message.argument
+    async with desk.database.reading() as conn:
+        row = await jobs.get_job(conn, job_id)
+    if row is None or (row.channel_id, row.chat_key) != (asked.instance.id, asked.message.chat_key):
+        return own("media_nothing_to_cancel", asked.language)
+    answer = Answer("", "command", asked.message.command or "", silent=True, job=job_id)
+    if asked.message.command == "cancel":
+        if row.status in jobs.ENDED:
+            return own("media_nothing_to_cancel", asked.language)
+        answer.also = partial(_cancel, job_id=job_id)
+    elif row.status not in (jobs.FAILED, jobs.CANCELLED):
+        return own("media_nothing_to_cancel", asked.language)
+    else:
+        answer.also = partial(_again, job_id=job_id)
+    return answer
+
+
+async def _cancel(conn: AsyncConnection, job_id: str) -> None:
+    if await jobs.cancel_job(conn, job_id) == jobs.CANCELLED:  # it waited: nobody else will say so
+        await answer_chat(conn, await jobs.get_job(conn, job_id), jobs.CANCELLED, "cancelled", [])
+
+
+async def _again(conn: AsyncConnection, job_id: str) -> None:
+    if await jobs.again(conn, job_id, now() + TTL):
+        row: Any = await jobs.get_job(conn, job_id)
+        message = working_message(row)
+        await outbox.add_outbound(conn, row.channel_id, row.chat_key, message.to_json(), message.message_id)
+
+
+async def _on_made(desk: Desk, asked: Asked) -> Answer:
+    """More of something that was made here."""
+    kind, language = asked.message.command or "", asked.language
+    async with desk.database.reading() as conn:
+        made = await artifacts.get_artifact(conn, asked.message.argument)
+        job = await jobs.get_job(conn, made.job_id) if made is not None and made.job_id else None
+    here = (asked.instance.id, asked.message.chat_key)
+    if made is None or (made.channel_id, made.chat_key) != here:
+        return failure("media_gone", language)
+    route = asked.instance.media.get(ON_MADE[kind])
+    if route is None:
+        return own(f"media_no_route_{ON_MADE[kind]}", language)
+    it = (Source(artifact=made.id),)
+    match kind:
+        case "upscale":
+            wish = Wish(Task.UPSCALE, made.prompt, inputs=it)
+        case "animate":
+            wish = Wish(Task.IMAGE_TO_VIDEO, made.prompt or "animate", inputs=it)
+        case _:
+            wish = Wish.from_json(job.request) if job else Wish(Task.TEXT_TO_IMAGE, made.prompt)
+            wish = wish.with_seed(None)
+    return await _placed(desk, asked, route, wish)
+
+
+def _task(makes: str, pictured: bool) -> Task:
+    if makes == VIDEO:
+        return Task.IMAGE_TO_VIDEO if pictured else Task.TEXT_TO_VIDEO
+    return Task.IMAGE_TO_IMAGE if pictured else Task.TEXT_TO_IMAGE
+
+
+def _offers(instance: Instance, task: Task) -> tuple[str, ...]:
+    """What may be done with what is made."""
+    if task.makes == VIDEO:
+        return ()
+    able = {task for route in instance.media.values() for task in route.tasks}
+    found = ["variations"] if task is not Task.UPSCALE else []
+    found += ["upscale"] if Task.UPSCALE in able else []
+    return (*found, *(["animate"] if Task.IMAGE_TO_VIDEO in able else []))
+
+
+async def _inputs(desk: Desk, asked: Asked, intent: Intent) -> tuple[Source, ...]:
+    """The pictures that it works on: those of the message, or, for a change, the newest one of the talk."""
+    refs = [one.ref for one in asked.message.attachments]
+    if not refs and intent.edits:
+        refs = [ref for ref in [_newest_ref(asked.past)] if ref]
+    return tuple([await _source(desk, asked, ref) for ref in refs[:4]])
+
+
+async def _source(desk: Desk, asked: Asked, ref: str) -> Source:
+    kind, _, name = ref.partition(":")
+    if kind == "artifact":
+        return Source(artifact=name)
+    chat = asked.message.chat_key
+    if await desk.uploads.find(ref, chat) is not None:
+        return Source(upload=ref)
+    kept = await desk.uploads.keep(chat, await desk.channel.picture(ref))
+    if kept is None:
+        raise PictureLost("there is no room left for uploads")
+    return Source(upload=kept)
+
+
+def _newest_ref(past: Past, *, made_only: bool = False) -> str | None:
+    """The newest picture of the talk; `made_only`: and it was the last thing that we said."""
+    rows: Sequence[Any] = past.messages[-RECENT:]
+    for row in reversed(rows):
+        refs = [str(one["ref"]) for one in row.attachments or () if one.get("kind") == "image"]
+        if refs:
+            return refs[-1]
+        if made_only and row.role == "assistant":
+            return None
+    return None
