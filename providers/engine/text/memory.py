@@ -1,9 +1,10 @@
 """The memory that text engines ask room from: what the engine host's ledger must offer them.
 
-The ledger plans and evicts; a text service only says how much a model takes, on the device and in the host's
+The ledger plans and evicts; a text service only says how much a model takes, on each device and in the host's
 RAM, and gives its lease back when the memory is really free.
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 
 
@@ -22,8 +23,8 @@ class MemoryLease(Protocol):
     """Room that one model holds."""
 
     async def adjust(self, device: int, host: int) -> None:
-        """Hold this much from now on. Holding less returns at once; more waits for its turn like `reserve`
-        and raises NoRoom, the lease as it was."""
+        """Hold this much from now on, on each device and in RAM. Holding less returns at once; more waits for
+        its turn like `reserve` and raises NoRoom, the lease as it was."""
         ...
 
     async def release(self) -> None:
@@ -32,17 +33,18 @@ class MemoryLease(Protocol):
 
 
 class Memory(Protocol):
-    """One device (a GPU, or the host's RAM where there is none) and the host's RAM."""
+    """The devices (GPUs, or the host's RAM as the only one where there is none) and the host's RAM."""
 
     @property
     def device_total(self) -> int:
-        """Bytes that the device has."""
+        """Bytes that one device has."""
         ...
 
-    async def reserve(self, model: str, device: int, host: int = 0) -> MemoryLease:
-        """Wait until there is room, evicting others. Raises NoRoom."""
+    async def reserve(self, model: str, device: int, host: int = 0, devices: int = 1) -> MemoryLease:
+        """Wait until there is room for `device` bytes on each of so many devices, evicting others.
+        Raises NoRoom."""
         ...
 
-    async def device_used(self) -> int | None:
-        """Bytes of the device that are in use by anybody, measured now; None where it cannot be measured."""
+    async def held(self, pids: Sequence[int]) -> int | None:
+        """Bytes that these processes hold on the devices, measured now; None where it cannot be told."""
         ...
