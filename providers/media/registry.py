@@ -7,6 +7,8 @@ from providers.types import ProviderConfig
 
 KINDS = {
     "engine": "providers.media.engine",
+    "openai": "providers.media.openai_images",
+    "openai-compatible": "providers.media.openai_images",
 }
 
 

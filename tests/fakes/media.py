@@ -1,0 +1,27 @@
+"""Every fake vendor of media by its kind; `python -m tests.fakes.media --kind bfl --port 9000` runs one."""
+
+import argparse
+import asyncio
+
+from tests.fakes.media_openai import FakeOpenAI
+from tests.fakes.media_vendor import FakeVendor
+
+FAKES: dict[str, type[FakeVendor]] = {
+    fake.kind: fake
+    for fake in (FakeOpenAI,)
+}  # fmt: skip
+
+
+async def _main() -> None:
+    parser = argparse.ArgumentParser(description="A fake vendor of pictures and videos.")
+    parser.add_argument("--kind", choices=sorted(FAKES), default="openai")
+    parser.add_argument("--port", type=int, default=9000)
+    arguments = parser.parse_args()
+    fake = FAKES[arguments.kind]()
+    await fake.up(arguments.port)
+    print(f"fake {arguments.kind} at {fake.url}, results at {fake.files_host}", flush=True)
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_main())
