@@ -21,6 +21,7 @@ from core.configuration.errors import (
 )
 from core.configuration.knowledge import Bases, DocumentRefused, Documents, Faqs
 from core.configuration.limits import Limits
+from core.configuration.presets import PresetRows
 from core.configuration.providers import Providers
 from core.configuration.routes import Routes
 from core.configuration.texts import error_text, problem_text
@@ -59,3 +60,4 @@ class Configuration:
         self.faqs = Faqs(changes)
         self.documents = Documents(changes)
         self.limits = Limits(changes)
+        self.presets = PresetRows(changes)

@@ -19,6 +19,8 @@ WHAT = {
     "limit": ("the limit", "лимит"),
     "instance": ("the bot or widget", "бот или виджет"),
     "attempt": ("the attempt", "попытка"),
+    "preset": ("the preset", "пресет"),
+    "artifact": ("the picture or video", "картинка или видео"),
 }
 
 TEXTS: dict[str, tuple[str, str]] = {
@@ -30,6 +32,16 @@ TEXTS: dict[str, tuple[str, str]] = {
         "are kept from the old address: a header may hold a secret. Remove them, save, and set them again",
         "остались от старого адреса: в заголовке может быть секрет. Уберите их, сохраните и задайте снова",
     ),
+    "preset_value": (
+        "must be a number, a text of at most 2000 characters, or true or false",
+        "должно быть числом, текстом не длиннее 2000 знаков, true или false",
+    ),
+    "preset_span": (
+        "needs the least and the most, in this order",
+        "нужны наименьшее и наибольшее значения, в этом порядке",
+    ),
+    "preset_outside": ("must be from {low} to {high}", "должно быть от {low} до {high}"),
+    "preset_lines": ("needs lines such as shift = 3", "нужны строки вида shift = 3"),
     "subject_unwanted": (
         "must be empty for a limit over all",
         "должно быть пустым, если лимит общий",
