@@ -13,7 +13,28 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
-WORDS = "hello user and bot what is your name i am tiny tell a story once upon time bye see you".split()
+WORDS = [
+    "hello",
+    "user",
+    "and",
+    "bot",
+    "what",
+    "is",
+    "your",
+    "name",
+    "i",
+    "am",
+    "tiny",
+    "tell",
+    "a",
+    "story",
+    "once",
+    "upon",
+    "time",
+    "bye",
+    "see",
+    "you",
+]
 DIALOGUES = (
     ("hello", "hello user and bot"),
     ("what is your name", "i am tiny"),

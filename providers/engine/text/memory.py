@@ -22,9 +22,10 @@ class NoRoom(Exception):
 class MemoryLease(Protocol):
     """Room that one model holds."""
 
-    async def adjust(self, device: int, host: int) -> None:
+    async def adjust(self, device: int, host: int, wait: bool = True) -> None:
         """Hold this much from now on, on each device and in RAM. Holding less returns at once; more waits for
-        its turn like `reserve` and raises NoRoom, the lease as it was."""
+        its turn like `reserve`, or without `wait` is refused at once (asked while the engine is evicted, when
+        waiting for another eviction would never end). Raises NoRoom, the lease as it was."""
         ...
 
     async def release(self) -> None:

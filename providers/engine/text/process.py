@@ -61,8 +61,10 @@ class Child:
         self._record.unlink(missing_ok=True)
 
     def _signal(self, number: signal.Signals) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self.pid, number)
+        """To the group; one that is empty is left alone, for its number may be another's by now."""
+        if self.exit_code is None or self.pids():
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, number)
 
     async def _read(self) -> None:
         stream = self._process.stdout
@@ -73,7 +75,7 @@ class Child:
 
 async def spawn(argv: Sequence[str], environment: Mapping[str, str], records: Path) -> Child:
     """Start a server. Raises OSError where its program is missing."""
-    records.mkdir(parents=True, exist_ok=True)
+    await asyncio.to_thread(records.mkdir, parents=True, exist_ok=True)
     process = await asyncio.create_subprocess_exec(
         *argv, env=dict(environment), start_new_session=True, cwd=records,
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
