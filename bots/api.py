@@ -1,7 +1,7 @@
 """Calls of the Bot API: JSON over one HTTP session, errors by their meaning."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
@@ -11,6 +11,7 @@ import aiohttp
 from yarl import URL
 
 from bots.characters import printable
+from bots.media import Upload, form_fields
 
 PUBLIC_SERVER = "https://api.telegram.org"
 CONNECT_WITHIN = 10.0
@@ -76,6 +77,25 @@ class BotApi:
         limits = aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_WITHIN)
         with _network():
             async with self._session.post(url, data=body, timeout=limits, proxy=self._proxy) as response:
+                return _result(response.status, await response.read())
+
+    async def upload(
+        self, method: str, params: dict[str, Any], files: Sequence[Upload], timeout: float = 120.0
+    ) -> Any:
+        """The result of a method that takes files; raises ApiError or Unreachable."""
+        form = aiohttp.FormData()
+        for name, value in form_fields(params).items():
+            form.add_field(name, value)
+        for file in files:
+            form.add_field(file.name, file.body, filename=file.filename, content_type=file.mime)
+        body = form()
+        limits = aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_WITHIN)
+        url = URL(self._root + method, encoded=True)
+        headers = {"Content-Type": str(body.headers["Content-Type"])}
+        with _network():
+            async with self._session.post(
+                url, data=body, headers=headers, timeout=limits, proxy=self._proxy
+            ) as response:
                 return _result(response.status, await response.read())
 
     async def download(self, path: str, longest: int, timeout: float = 15.0) -> bytes:

@@ -1,9 +1,11 @@
 """The commands of a bot: how they are read, and the menu that the app shows."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-COMMANDS = ("start", "new", "retry", "stop", "length", "help")
+DRAWING = ("image", "draw", "imagine", "video")
+COMMANDS = ("start", "new", "retry", "stop", "length", "help", *DRAWING)
 _COMMAND = re.compile(r"/([A-Za-z0-9_]{1,32})(?:@(\w{1,64}))?(?:\s+(.*))?", re.DOTALL | re.ASCII)
 
 MENUS: dict[str, dict[str, str]] = {
@@ -21,6 +23,11 @@ MENUS: dict[str, dict[str, str]] = {
         "length": "Короче или длиннее отвечать",
         "help": "Что я умею",
     },
+}
+
+MADE: dict[str, dict[str, str]] = {  # in the menu of a bot that can make it
+    "image": {"": "Make a picture", "ru": "Сделать картинку"},
+    "video": {"": "Make a video", "ru": "Сделать видео"},
 }
 
 
@@ -42,6 +49,8 @@ def read_command(text: str) -> Command | None:
     return Command(name.lower(), (bot or "").lower(), (argument or "").strip())
 
 
-def menu(language: str) -> list[dict[str, str]]:
-    """The menu in a language ("" for everyone else), as the Bot API takes it."""
-    return [{"command": name, "description": words} for name, words in MENUS[language].items()]
+def menu(language: str, makes: Iterable[str] = ()) -> list[dict[str, str]]:
+    """The menu in a language ("" for everyone else), as the Bot API takes it; `makes` is what the bot can
+    make: image, video."""
+    entries = {**{name: MADE[name][language] for name in sorted(makes)}, **MENUS[language]}
+    return [{"command": name, "description": words} for name, words in entries.items()]

@@ -7,11 +7,12 @@ from typing import Any
 
 from bots.address import Address
 from bots.characters import whole
-from bots.commands import COMMANDS, read_command
+from bots.commands import COMMANDS, DRAWING, read_command
 from bots.pictures import pictures_of
 from core.channel import Unparseable
 from core.messages import Attachment, InboundMessage
 
+BUTTONS = ("retry", "stop", "length", "cancel", "again", "variations", "upscale", "animate")
 LONGEST_QUOTE = 2000
 LONGEST_NAME = 120
 GROUPS = ("group", "supergroup")
@@ -71,7 +72,8 @@ class Intake:
             if found is None:
                 return None
             said = found
-        return replace(said, attachments=pictures) if pictures and not said.command else said
+        drawn = not said.command or said.command in DRAWING
+        return replace(said, attachments=pictures) if pictures and drawn else said
 
     def _said_in_group(self, message: Raw, address: Address, text: str) -> InboundMessage | None:
         quoted, answers_bot = _quoted(message), self._answers_bot(message)
@@ -111,7 +113,7 @@ class Intake:
     def _pressed(self, query: Raw) -> InboundMessage | None:
         """A press of one of our buttons; others are None."""
         action, _, argument = _string(query, "data").partition(":")
-        if action not in ("retry", "stop", "length"):
+        if action not in BUTTONS:
             return None
         message, sender = _object(query, "message"), _optional(query, "from")
         address = _address(message)

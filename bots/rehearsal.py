@@ -66,7 +66,7 @@ async def _talk() -> None:
             Stage(api, pace, DraftSupport()), Address(1), PreviewTarget("1", None, lambda external_id: None)
         )
         await surface.show(SAMPLE)
-        async for _ in Sender(api, pace).send(
+        async for _ in Sender(api, pace, _no_file).send(
             OutboundMessage("1", SAMPLE, buttons=(("retry", "retry"),)), ()
         ):
             pass
@@ -74,6 +74,10 @@ async def _talk() -> None:
         await api.close()
         server.close()
         await server.wait_closed()
+
+
+async def _no_file(_key: str) -> bytes:
+    return b""
 
 
 async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -3,13 +3,15 @@
 A send whose answer was lost may have arrived. It is sent again: seen twice is better than never.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 from bots.address import Address
 from bots.api import ApiError, BotApi, Unreachable
 from bots.formatting import render
 from bots.limits import Pace
+from bots.media import Upload
+from bots.media_sending import MediaSender
 from bots.splitting import Part
 from core.channel import ChatGone, Rejected, RetryLater
 from core.messages import OutboundMessage
@@ -27,14 +29,21 @@ Params = dict[str, Any]
 class Sender:
     """Sends for one bot, within its pace."""
 
-    def __init__(self, api: BotApi, pace: Pace) -> None:
+    def __init__(self, api: BotApi, pace: Pace, read: Callable[[str], Awaitable[bytes]]) -> None:
         self._api = api
         self._pace = pace
         self._failures = 0
+        self._media = MediaSender(self._deliver, read)
 
     async def send(self, message: OutboundMessage, sent: Sequence[str]) -> AsyncIterator[str]:
         """Send the parts after those already sent; yields the id of each as it goes out."""
         address = Address.parse(message.chat_key)
+        if message.status == "silent":
+            return
+        if message.media:
+            async for one in self._media.send(message, sent, _around(message)):
+                yield one
+            return
         parts = render(
             message.text,
             plain=message.plain,
@@ -61,33 +70,41 @@ class Sender:
             return False
         return True
 
-    async def _deliver(self, address: Address, method: str, params: Params) -> Any:
+    async def _deliver(
+        self, address: Address, method: str, params: Params, files: Sequence[Upload] = ()
+    ) -> Any:
         try:
-            return await self._call(address, method, params)
+            return await self._call(address, method, params, files)
         except ApiError as error:
             if error.says(UNCHANGED):
                 return True
             if error.migrated_to is not None:
-                return await self._again(Address(error.migrated_to, address.thread), method, params)
+                moved = Address(error.migrated_to, address.thread)
+                return await self._again(moved, method, params, files)
             if "entities" not in params or error.says("message to edit", "can't be edited"):
                 raise Rejected(error.description) from None
         plain = {name: value for name, value in params.items() if name != "entities"}
         return await self._again(address, method, plain)
 
-    async def _again(self, address: Address, method: str, params: Params) -> Any:
+    async def _again(
+        self, address: Address, method: str, params: Params, files: Sequence[Upload] = ()
+    ) -> Any:
         try:
-            return await self._call(address, method, params)
+            return await self._call(address, method, params, files)
         except ApiError as error:
             if error.says(UNCHANGED):
                 return True
             raise Rejected(error.description) from None
 
-    async def _call(self, address: Address, method: str, params: Params) -> Any:
+    async def _call(self, address: Address, method: str, params: Params, files: Sequence[Upload] = ()) -> Any:
         """A call whose ApiError means that the message itself is wrong."""
-        where = address.params if method == "sendMessage" else {"chat_id": address.chat_id}
+        where = address.params if method.startswith("send") else {"chat_id": address.chat_id}
         slot = await self._pace.turn(address.chat_id)
         try:
-            result = await self._api.call(method, {**where, **params})
+            if files:
+                result = await self._api.upload(method, {**where, **params}, files)
+            else:
+                result = await self._api.call(method, {**where, **params})
         except Unreachable as error:
             raise self._later(f"the Bot API cannot be reached ({error})") from None
         except ApiError as error:
@@ -117,6 +134,14 @@ class Sender:
 def _content(part: Part) -> Params:
     content: Params = {"text": part.text, "link_preview_options": NO_PREVIEWS}
     return {**content, "entities": part.entities} if part.entities else content
+
+
+def _around(message: OutboundMessage) -> Params:
+    """What a message of media has besides them: buttons and a quote."""
+    extra: Params = {}
+    if message.buttons:
+        extra["reply_markup"] = keyboard(message.buttons, message.language)
+    return {**extra, "reply_parameters": reply(message.reply_to)} if message.reply_to else extra
 
 
 def reply(message_id: str) -> Params:

@@ -12,11 +12,21 @@ from bots.limits import Pace
 from bots.pictures import fetch
 from bots.polling import Poller
 from bots.preview import LivePreview
+from bots.progress import ProgressEditor
 from bots.rehearsal import rehearse
 from bots.sending import Sender
 from bots.sign_in import sign_in
 from bots.surfaces import DraftSupport, Stage
-from core.channel import BadConfiguration, Channel, Host, Identity, PictureLost, Preview, PreviewTarget
+from core.channel import (
+    BadConfiguration,
+    Channel,
+    Host,
+    Identity,
+    JobView,
+    PictureLost,
+    Preview,
+    PreviewTarget,
+)  # fmt: skip
 from core.messages import InboundMessage, OutboundMessage
 from core.pictures import Picture
 
@@ -29,6 +39,8 @@ class TelegramChannel:
     def __init__(self) -> None:
         self._api: BotApi | None = None
         self._menu_task: asyncio.Task[None] | None = None
+        self._host: Host | None = None
+        self._makes: tuple[str, ...] | None = None
         self._previews: WeakValueDictionary[str, LivePreview] = WeakValueDictionary()
 
     async def open(self, host: Host, token: str) -> Identity:
@@ -42,10 +54,12 @@ class TelegramChannel:
         bot = await sign_in(api, host, token)
         self._intake = Intake(bot.id, bot.username)
         self._pace = Pace()
-        self._sender = Sender(api, self._pace)
+        self._sender = Sender(api, self._pace, host.made)
+        self._progress = ProgressEditor(api, self._pace)
         self._stage = Stage(api, self._pace, DraftSupport())
         self._poller = Poller(api, host, self._intake)
-        self._menu_task = asyncio.create_task(_show_menu(api))
+        self._host = host
+        self._show_menu()
         return Identity(f"@{bot.username}")
 
     async def receive(self) -> None:
@@ -69,12 +83,26 @@ class TelegramChannel:
         preview = self._previews[message.chat_key] = LivePreview(self._stage, message, target)
         return preview
 
+    async def progress(self, view: JobView) -> bool:
+        """Show how far a job is; see bots.progress."""
+        return await self._progress.show(view)
+
     def send(self, message: OutboundMessage, sent: Sequence[str]) -> AsyncIterator[str]:
         """Send a message; see bots.sending."""
         return self._sender.send(message, sent)
 
     async def reload(self) -> None:
-        """Nothing: another token or server address starts the process anew."""
+        """The bot may be able to make other things now; another token or server address starts it anew."""
+        self._show_menu()
+
+    def _show_menu(self) -> None:
+        makes = tuple(sorted(self._host.instance.media)) if self._host else ()
+        if self._api is None or makes == self._makes:
+            return
+        self._makes = makes
+        if self._menu_task:
+            self._menu_task.cancel()
+        self._menu_task = asyncio.create_task(_show_menu(self._api, makes))
 
     async def close(self) -> None:
         """Confirm what was taken in and close all connections."""
@@ -89,13 +117,13 @@ class TelegramChannel:
         await api.close()
 
 
-async def _show_menu(api: BotApi) -> None:
+async def _show_menu(api: BotApi, makes: tuple[str, ...]) -> None:
     """Set the command menus where they differ."""
     try:
-        if await api.call("getMyCommands") == menu(""):
+        if await api.call("getMyCommands") == menu("", makes):
             return
         for language in MENUS:
-            params = {"commands": menu(language), "language_code": language}
+            params = {"commands": menu(language, makes), "language_code": language}
             await api.call("setMyCommands", params)
     except (ApiError, Unreachable) as error:  # the commands work without a menu
         logger.info("the command menu was not set: %s", error)

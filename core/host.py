@@ -110,7 +110,9 @@ class ChannelHost:
             row = await conversations.open_conversation(conn, self.instance.id, chat_key)
             messages = await conversations.last_messages(conn, row.id, limit) if row else []
         thoughts = ("reasoning",) if self.instance.route.settings.get("show_reasoning") else ()
-        fields = ("id", "role", "text", "status", "source", "created_at", "attachments", *thoughts)
+        fields = (
+            "id", "role", "text", "status", "source", "source_id", "created_at", "attachments", *thoughts,
+        )  # fmt: skip
         return [{name: getattr(one, name) for name in fields} for one in messages if one.status != "replaced"]
 
     async def keep_picture(self, chat_key: str, picture: Picture) -> str | None:

@@ -42,8 +42,6 @@ async def record(
         await answer.grant.settle(conn, usage)
     if answer.also:
         await answer.also(conn)
-    if answer.silent:
-        return []
     payload = outbound.to_json()
     row_id = await outbox.add_outbound(conn, instance.id, claim.chat_key, payload, outbound.message_id)
     return [Outbound(row_id, claim.chat_key, outbound, ())]

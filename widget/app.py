@@ -25,6 +25,7 @@ from widget.requests import Request
 from widget.visitors import Chats, Question, Tokens
 
 LONGEST_TEXT = 16_000
+MADE = "artifact:"
 KEY = re.compile(r"[0-9A-Za-z-]{8,40}\Z")
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[-_][0-9A-Za-z]{2,8})?\Z")
 UNSTORABLE = re.compile("[\ud800-\udfff\x00]")
@@ -53,6 +54,7 @@ class WidgetApp:
             ("POST", "new"): self._new,
             ("POST", "pictures"): self._upload,
             ("GET", "pictures"): self._picture,
+            ("GET", "media"): self._made,
         }
         self.accepting = False
 
@@ -90,7 +92,7 @@ class WidgetApp:
 
     def _route(self, request: Request) -> Callable[[Request], Awaitable[None]]:
         found = self._routes.get((request.method, request.name))
-        if found is None or (request.item and found != self._picture):
+        if found is None or (request.item and found not in (self._picture, self._made)):
             known = any(name == request.name for _, name in self._routes)
             raise Refused("wrong_method" if known else "not_found")
         return found
@@ -130,6 +132,9 @@ class WidgetApp:
 
     async def _picture(self, request: Request) -> None:
         await self._pictures.show(request, self._visitor(request))
+
+    async def _made(self, request: Request) -> None:
+        await self._pictures.show_made(request, self._visitor(request))
 
     async def _stop(self, request: Request) -> None:
         stopped = self._host.stop(self._visitor(request))
@@ -208,9 +213,14 @@ class Said:
 
 def _public(message: dict[str, Any]) -> dict[str, Any]:
     """A stored message as the browser gets it."""
-    shown = {name: value for name, value in message.items() if name != "attachments"}
-    if pictures := [one["ref"] for one in message.get("attachments") or ()]:
+    shown = {name: value for name, value in message.items() if name not in ("attachments", "source_id")}
+    kept = [(str(one.get("kind")), str(one["ref"])) for one in message.get("attachments") or ()]
+    if pictures := [ref for _, ref in kept if not ref.startswith(MADE)]:
         shown["pictures"] = pictures
+    if made := [{"id": ref.removeprefix(MADE), "kind": kind} for kind, ref in kept if ref.startswith(MADE)]:
+        shown["media"] = made
+    if message.get("status") == "working":
+        shown["job"] = message.get("source_id")
     return shown
 
 

@@ -1,6 +1,7 @@
 """The website widget as a channel: a small HTTP server on a Unix socket, one process per widget."""
 
 import asyncio
+import base64
 import json
 import re
 import time
@@ -8,7 +9,16 @@ import uuid
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from core.channel import BadConfiguration, Host, Identity, PictureLost, Preview, PreviewTarget, Unparseable
+from core.channel import (
+    BadConfiguration,
+    Host,
+    Identity,
+    JobView,
+    PictureLost,
+    Preview,
+    PreviewTarget,
+    Unparseable,
+)  # fmt: skip
 from core.conversation import message_id
 from core.messages import Attachment, InboundMessage, OutboundMessage
 from core.pictures import Picture
@@ -20,6 +30,7 @@ from widget.server import SocketServer
 from widget.visitors import Chat, Chats, Question, Tokens
 
 HEARD_EVERY = 5.0
+LARGEST_PREVIEW = 64 * 1024
 COMMAND = re.compile(r"/([a-z_]{1,32})(?:\s+(.*))?\Z", re.IGNORECASE | re.DOTALL)
 
 
@@ -118,8 +129,23 @@ class WidgetChannel:
         more: dict[str, Any] = {"reasoning": message.reasoning} if message.reasoning else {}
         if choices := _choices(message):
             more["buttons"] = choices
+        if message.media:
+            more["media"] = [{"id": one.artifact, "kind": one.kind} for one in message.media]
+        if message.job:
+            more["job"] = message.job
         chat.ring.publish("end", msg=own_id, text=message.text, status=message.status, **more)
         yield own_id
+
+    async def progress(self, view: JobView) -> bool:
+        """Tell whoever looks how far a job is."""
+        chat = self._chats.of(view.chat_key)
+        told: dict[str, Any] = {"msg": view.message_id, "text": view.words, "job": view.job}
+        if view.fraction is not None:
+            told["fraction"] = round(view.fraction, 3)
+        if view.preview and len(view.preview) <= LARGEST_PREVIEW:
+            told["preview"] = base64.b64encode(view.preview).decode()
+        chat.ring.publish("progress", **told)
+        return True
 
     async def reload(self) -> None:
         """The list of websites may have changed."""

@@ -47,6 +47,14 @@ class Pictures:
         kind = (b"content-type", picture.mime.encode())
         await request.hand_out(picture.body, [kind, *HEADERS, *request.cors()])
 
+    async def show_made(self, request: Request, visitor: str) -> None:
+        """Hand out what was made for a visitor."""
+        found = await self._host.made_for(request.item, visitor)
+        if found is None:
+            raise Refused("no_picture")
+        body, mime = found
+        await request.hand_out(body, [(b"content-type", mime.encode()), *HEADERS, *request.cors()])
+
     async def named(self, data: dict[str, Any], visitor: str) -> tuple[str, ...]:
         """The refs in a message's JSON, all of them the visitor's own. Raises Refused."""
         refs = data.get("pictures", [])

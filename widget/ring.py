@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 MOST_EVENTS = 2000
 FAR_AHEAD = 24 * 3600 * 1000  # milliseconds
-PARTIAL = ("start", "delta", "restart")  # an `end` says all that these said
+OUTDATED = {"end": ("start", "delta", "restart", "progress"), "progress": ("progress",)}
 
 
 class EventId(NamedTuple):
@@ -55,12 +55,13 @@ class Ring:
         return self._last
 
     def publish(self, name: str, **data: Any) -> None:
-        """Add an event; a `start` begins a new turn, an `end` takes the place of its turn's parts."""
+        """Add an event; a `start` begins a new turn, an `end` takes the place of its turn's parts,
+        and progress that of earlier progress."""
         if name == "start":
             self._last = EventId(max(time.time_ns() // 1_000_000, self._last.turn + 1), 0)
         self._last = EventId(self._last.turn, self._last.sequence + 1)
-        if name == "end":
-            self._forget(data["msg"])
+        if name in OUTDATED:
+            self._forget(data["msg"], OUTDATED[name])
         self._events.append(Event(self._last, name, data))
         if len(self._events) > MOST_EVENTS:
             self.floor = self._events[MOST_EVENTS // 2].id
@@ -77,9 +78,7 @@ class Ring:
         """The events after a place, oldest first."""
         return self._events[bisect_right(self._events, place, key=lambda event: event.id) :]
 
-    def _forget(self, message_id: str) -> None:
+    def _forget(self, message_id: str, names: tuple[str, ...]) -> None:
         self._events = [
-            event
-            for event in self._events
-            if event.name not in PARTIAL or event.data.get("msg") != message_id
+            event for event in self._events if event.name not in names or event.data.get("msg") != message_id
         ]

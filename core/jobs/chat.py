@@ -140,7 +140,7 @@ async def _on_job(desk: Desk, asked: Asked) -> Answer:
         row = await jobs.get_job(conn, job_id)
     if row is None or (row.channel_id, row.chat_key) != (asked.instance.id, asked.message.chat_key):
         return own("media_nothing_to_cancel", asked.language)
-    answer = Answer("", "command", asked.message.command or "", silent=True, job=job_id)
+    answer = Answer("", "command", asked.message.command or "", status="silent", job=job_id)
     if asked.message.command == "cancel":
         if row.status in jobs.ENDED:
             return own("media_nothing_to_cancel", asked.language)

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from bots.telegram import TelegramChannel
-from core.channel import Identity, PreviewTarget
+from core.channel import Identity, PictureLost, PreviewTarget
 from core.instance import Instance
 from core.messages import InboundMessage, Incoming, OutboundMessage
 from tests.fakes.bot_api import FakeBotApi
@@ -26,6 +26,7 @@ class SmallHost:
         self.stopped: list[str] = []
         self.troubles: list[str] = []
         self.heards = 0
+        self.files: dict[str, bytes] = {}
         self.turn: Callable[[Incoming], Awaitable[None]] | None = None
         self.tasks: set[asyncio.Task[None]] = set()
         self.changed = asyncio.Event()
@@ -69,6 +70,14 @@ class SmallHost:
             while not ready():
                 self.changed.clear()
                 await self.changed.wait()
+
+    async def made(self, key: str) -> bytes:
+        if key not in self.files:
+            raise PictureLost(key)
+        return self.files[key]
+
+    async def made_for(self, artifact: str, chat_key: str) -> tuple[bytes, str] | None:
+        return None
 
 
 class Live:

@@ -47,11 +47,13 @@ import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 from aiohttp import web
 
 from tests.fakes.bot_api_control import answer_control
+from tests.fakes.bot_api_media import KINDS, body_of, caption_of, parsed, put
 from tests.fakes.bot_api_rules import Limits, Refused, check_text, too_many
 from tests.fakes.bot_api_state import Bot, Call, Fault, Shown, Store
 
@@ -67,7 +69,7 @@ NOT_MODIFIED = (
     "exactly the same as a current content and reply markup of the message"
 )
 LARGEST_FILE = 20 * 1024 * 1024
-PACED = {"sendMessage", "editMessageText"}
+PACED = {"sendMessage", "editMessageText", *KINDS, "sendMediaGroup", "editMessageMedia", "editMessageCaption"}
 
 
 class FakeBotApi:
@@ -91,6 +93,10 @@ class FakeBotApi:
             "sendMessage": self._send_message,
             "editMessageText": self._edit,
             "sendMessageDraft": self._draft,
+            **{method: partial(self._send_medium, kind) for method, kind in KINDS.items()},
+            "sendMediaGroup": self._send_group,
+            "editMessageMedia": self._edit_media,
+            "editMessageCaption": self._edit_caption,
             "deleteMessage": self._delete,
             "setMyCommands": self._set_commands,
             "getMyCommands": self._get_commands,
@@ -342,6 +348,50 @@ class FakeBotApi:
         self.store.drafts[bot.token, int(params["chat_id"])] = (text, time.monotonic())
         return True
 
+    def _send_medium(self, kind: str, bot: Bot, params: dict[str, Any]) -> dict[str, Any]:
+        medium = {"type": kind, "media": params.get(kind), "caption": params.get("caption")}
+        body_of(params, medium["media"], kind)
+        shown = self.store.show(bot.token, params, caption_of(params))
+        put(shown, params, medium)
+        return _message(bot, shown)
+
+    def _send_group(self, bot: Bot, params: dict[str, Any]) -> list[dict[str, Any]]:
+        media = parsed(params["media"])
+        if not 2 <= len(media) <= 10:
+            raise Refused(400, "Bad Request: there must be from 2 to 10 media in an album")
+        bodies = [body_of(params, one["media"], one["type"]) for one in media]
+        made = []
+        for one, body in zip(media, bodies, strict=True):
+            shown = self.store.show(bot.token, params, caption_of(one))
+            shown.media = [(one["type"], body)]
+            made.append(_message(bot, shown))
+        return made
+
+    def _edit_media(self, bot: Bot, params: dict[str, Any]) -> dict[str, Any]:
+        shown = self._found(bot, params)
+        put(shown, params, parsed(params["media"]))
+        shown.buttons = (params.get("reply_markup") or {}).get("inline_keyboard", [])
+        shown.edited = time.monotonic()
+        return _message(bot, shown)
+
+    def _edit_caption(self, bot: Bot, params: dict[str, Any]) -> dict[str, Any]:
+        shown = self._found(bot, params)
+        caption = caption_of(params)
+        if not shown.media:
+            raise Refused(400, "Bad Request: there is no caption in the message to edit")
+        if shown.text == caption:
+            raise Refused(400, NOT_MODIFIED)
+        shown.history.append(shown.text)
+        shown.text, shown.edited = caption, time.monotonic()
+        shown.buttons = (params.get("reply_markup") or {}).get("inline_keyboard", [])
+        return _message(bot, shown)
+
+    def _found(self, bot: Bot, params: dict[str, Any]) -> Shown:
+        shown = self.store.shown.get(int(params["chat_id"]), {}).get((bot.token, int(params["message_id"])))
+        if shown is None:
+            raise Refused(400, "Bad Request: message to edit not found")
+        return shown
+
     def _delete(self, bot: Bot, params: dict[str, Any]) -> bool:
         chat = self.store.shown.get(int(params["chat_id"]), {})
         gone = chat.pop((bot.token, int(params["message_id"])), None)
@@ -411,7 +461,7 @@ async def _params(request: web.BaseRequest) -> dict[str, Any]:
 
 
 def _form_value(name: str, value: Any) -> Any:
-    if name not in ("text", "commands_text") and isinstance(value, str):
+    if name not in ("text", "caption", "commands_text") and isinstance(value, str):
         with suppress(ValueError):
             parsed = json.loads(value)
             return parsed if not isinstance(parsed, float) or math.isfinite(parsed) else value

@@ -43,6 +43,7 @@ class Shown:
     buttons: list[list[dict[str, Any]]] = field(default_factory=list)
     edited: float = 0.0
     history: list[str] = field(default_factory=list)
+    media: list[tuple[str, bytes]] = field(default_factory=list)
 
 
 @dataclass

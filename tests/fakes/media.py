@@ -3,12 +3,15 @@
 import argparse
 import asyncio
 
+from tests.fakes.media_flux import FakeFlux
 from tests.fakes.media_openai import FakeOpenAI
+from tests.fakes.media_recraft import FakeRecraft
+from tests.fakes.media_stability import FakeStability
 from tests.fakes.media_vendor import FakeVendor
 
 FAKES: dict[str, type[FakeVendor]] = {
     fake.kind: fake
-    for fake in (FakeOpenAI,)
+    for fake in (FakeOpenAI, FakeFlux, FakeRecraft, FakeStability)
 }  # fmt: skip
 
 

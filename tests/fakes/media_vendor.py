@@ -106,6 +106,9 @@ class FakeVendor:
         """Add what the vendor has."""
         raise NotImplementedError
 
+    def more_files(self, app: web.Application) -> None:
+        """Add what it has on the other host."""
+
     def authorized(self, request: web.Request) -> bool:
         """Whether the key is right."""
         return request.headers.get("Authorization") == f"Bearer {self.secret}"
@@ -245,6 +248,7 @@ class FakeVendor:
         app.router.add_get("/control/submits", self._told)
         app.router.add_post("/control/behave", self._behave)
         files = web.Application()
+        self.more_files(files)
         files.router.add_get("/{made}/{name}", self._file)
         self.port = await self._serve(app, port)
         self.files_port = await self._serve(files, 0)

@@ -23,7 +23,7 @@ from admin.assets import Assets
 from admin.templating import Templates
 from admin.widget_routes import install
 from core.answers import LENGTH_BUTTONS
-from core.channel import PreviewTarget
+from core.channel import PictureLost, PreviewTarget
 from core.conversation import message_id
 from core.instance import Character, Instance
 from core.messages import Incoming, OutboundMessage
@@ -56,6 +56,7 @@ class StageHost:
         self.unfinished: list[Incoming] = []
         self.pictures: dict[str, tuple[str, Picture]] = {}
         self.full = False
+        self.made_files: dict[str, tuple[str, bytes, str]] = {}
         self.reasoning = ""
 
     async def accept(self, batch: Sequence[Incoming]) -> list[bool]:
@@ -100,6 +101,13 @@ class StageHost:
     async def history(self, chat_key: str, limit: int = 50) -> list[dict[str, Any]]:
         await asyncio.sleep(0)
         return self.rows.get(chat_key, [])[-limit:]
+
+    async def made(self, key: str) -> bytes:
+        raise PictureLost(key)
+
+    async def made_for(self, artifact: str, chat_key: str) -> tuple[bytes, str] | None:
+        owner, body, mime = self.made_files.get(artifact, ("", b"", ""))
+        return (body, mime) if owner == chat_key else None
 
     def heard(self) -> None:
         return None
