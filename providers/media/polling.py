@@ -61,6 +61,8 @@ def _patience(error: ProviderError, misses: int) -> float:
     """Seconds to wait after a look that failed. Raises the error when it is not to be waited out."""
     if error.error_class in BUSY:
         return error.retry_after or 0.0
+    if error.error_class == ErrorClass.CALLER:  # nothing is wrong with a look: the task is
+        raise failed_task(error.message) from error
     if error.error_class not in PASSING:
         raise error
     if misses < MISSES:

@@ -7,6 +7,9 @@ from providers.types import ProviderConfig
 
 KINDS = {
     "engine": "providers.media.engine",
+    "bfl": "providers.media.flux",
+    "recraft": "providers.media.recraft",
+    "stability": "providers.media.stability",
     "openai": "providers.media.openai_images",
     "openai-compatible": "providers.media.openai_images",
 }

@@ -67,6 +67,19 @@ CASES = [
     Case("openai", "gpt-image-2", Task.TEXT_TO_IMAGE),
     Case("openai", "gpt-image-1.5", Task.IMAGE_TO_IMAGE),
     Case("openai", "gpt-image-1-mini", Task.INPAINT),
+    Case("bfl", "flux-2-pro", Task.TEXT_TO_IMAGE, polled=True, linked=True),
+    Case("bfl", "flux-kontext-max", Task.IMAGE_TO_IMAGE, polled=True, linked=True),
+    Case("bfl", "flux-pro-1.0-fill", Task.INPAINT, polled=True, linked=True),
+    Case("bfl", "flux-pro-1.1-ultra", Task.TEXT_TO_IMAGE, polled=True, linked=True),
+    Case("recraft", "recraftv4_1", Task.TEXT_TO_IMAGE, linked=True),
+    Case("recraft", "recraftv3", Task.IMAGE_TO_IMAGE, linked=True),
+    Case("recraft", "recraftv3", Task.INPAINT, linked=True),
+    Case("recraft", "crisp-upscale", Task.UPSCALE, linked=True),
+    Case("stability", "sd3.5-large", Task.TEXT_TO_IMAGE),
+    Case("stability", "ultra", Task.IMAGE_TO_IMAGE),
+    Case("stability", "inpaint", Task.INPAINT),
+    Case("stability", "upscale-fast", Task.UPSCALE),
+    Case("stability", "upscale-creative", Task.UPSCALE, polled=True),
 ]  # fmt: skip
 POLLED = [case for case in CASES if case.polled]
 LINKED = [case for case in CASES if case.linked]
