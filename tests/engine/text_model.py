@@ -13,28 +13,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
-WORDS = [
-    "hello",
-    "user",
-    "and",
-    "bot",
-    "what",
-    "is",
-    "your",
-    "name",
-    "i",
-    "am",
-    "tiny",
-    "tell",
-    "a",
-    "story",
-    "once",
-    "upon",
-    "time",
-    "bye",
-    "see",
-    "you",
-]
+WORDS = ("hello", "user", "and", "bot", "i", "am", "tiny", "once", "upon", "time", "bye", "see", "you")
 DIALOGUES = (
     ("hello", "hello user and bot"),
     ("what is your name", "i am tiny"),
@@ -42,7 +21,8 @@ DIALOGUES = (
     ("bye", "see you"),
 )
 TEMPLATE = (
-    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n"
+    "{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 STEPS, SEED = 80, 7

@@ -43,6 +43,7 @@ class TextEngine:
     ) -> None:
         self.model = model
         self.pinned = False
+        self.places = Places(model.most_requests + model.waiting)
         self.state = State.COLD
         self.since = time.time()
         self.why = ""
@@ -53,7 +54,6 @@ class TextEngine:
         self._server: Server | None = None
         self._lease: MemoryLease | None = None
         self._level = 1
-        self._places = Places(model.most_requests + model.waiting)
         self._change = asyncio.Lock()
         self._watch: asyncio.Task[None] | None = None
 
@@ -78,14 +78,9 @@ class TextEngine:
         return self._change.locked()
 
     @property
-    def used(self) -> float:
-        """When the last request was through."""
-        return self._places.used
-
-    @property
     def busy(self) -> int:
         """Requests in flight."""
-        return self._places.taken
+        return self.places.taken
 
     def estimate_bytes(self) -> Need:
         """What it takes, from the files."""
@@ -108,7 +103,7 @@ class TextEngine:
 
     async def kill(self, why: str = "stopped") -> None:
         """End the server at once, whatever runs: for the host's own end and for engines that hang."""
-        self._places.closed = True
+        self.places.closed = True
         if self._server:
             await self._server.child.end(self._settings.term_seconds)  # a start under way fails by this
         async with self._change:
@@ -134,7 +129,7 @@ class TextEngine:
                 LOG.warning("%s sleeps but holds %d bytes; it is ended", self.model.name, held)
                 await self._end(State.COLD, "kept the memory while asleep")
                 return 0
-            self._places.closed = False
+            self.places.closed = False
             self._become(State.ASLEEP, f"level {self._level}")
             return held
 
@@ -150,11 +145,11 @@ class TextEngine:
     async def drain(self, deadline: float) -> bool:
         """Let nothing new in and wait so many seconds for what runs; False, and open again, when some still
         does. No reply is cut off."""
-        self._places.closed = True
+        self.places.closed = True
         drained = False
         try:
             async with asyncio.timeout(deadline):
-                await self._places.empty()
+                await self.places.empty()
                 await self._until_idle()
             drained = True
         except TimeoutError:
@@ -163,7 +158,7 @@ class TextEngine:
             LOG.warning("%s does not tell what it runs: %s", self.model.name, error)
             drained = True
         finally:
-            self._places.closed = drained
+            self.places.closed = drained
         return drained
 
     async def bring_up(self) -> None:
@@ -185,7 +180,7 @@ class TextEngine:
 
     def admit(self) -> AbstractAsyncContextManager[None]:
         """A place among the requests in flight. Raises EngineBusy when there is none."""
-        return self._places.take()
+        return self.places.take()
 
     async def _must_drain(self) -> None:
         if self.state is State.READY and not await self.drain(self._settings.drain_seconds):
@@ -215,7 +210,7 @@ class TextEngine:
         except BaseException as error:
             await self._end(State.FAILED, str(error) or type(error).__name__)
             raise
-        self._places.closed = False
+        self.places.closed = False
         self._become(State.READY, "")
         self._watch = asyncio.create_task(self._watch_child())
 
@@ -279,7 +274,7 @@ class TextEngine:
             pids = server.child.pids()
             await server.child.end(self._settings.term_seconds)
             await self._settle(pids, 0)
-        self._places.closed = False
+        self.places.closed = False
         lease, self._lease = self._lease, None
         if lease:
             await lease.release()
@@ -287,8 +282,7 @@ class TextEngine:
 
     async def _watch_child(self) -> None:
         """A server that ends by itself has failed, and its room is given back."""
-        server = self._server
-        if server is None:
+        if (server := self._server) is None:
             return
         code = await server.child.wait()
         async with self._change:

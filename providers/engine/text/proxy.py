@@ -1,4 +1,4 @@
-"""The OpenAI-compatible face of the text engines: requests go to the engine of their model, started on demand.
+"""The OpenAI-compatible face of the text engines: each request goes to the engine of its model.
 
 A client that leaves closes the request to the engine within a second, so that nothing is made for nobody.
 Nothing of an engine but these paths can be reached.
@@ -91,7 +91,7 @@ class TextProxy:
 async def _stream(
     request: web.Request, upstream: aiohttp.ClientResponse, lease: TextLease
 ) -> web.StreamResponse:
-    """Chunks as they come; an engine that dies under them ends the stream with an error, never with [DONE]."""
+    """Chunks as they come; an engine that dies under them ends the stream with an error, not [DONE]."""
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
     await response.prepare(request)
     try:

@@ -111,7 +111,7 @@ class TextService:
         return [
             TextReport(
                 name, one.model.kind, one.state, one.resident_bytes(), one.pinned, one.busy, one.since,
-                one.used, one.why, one.pids,
+                one.places.used, one.why, one.pids,
             )
             for name, one in self._engines.items()
         ]  # fmt: skip
@@ -199,6 +199,6 @@ class TextService:
             raise
 
     def _check_failures(self, name: str) -> None:
-        failed = self._failed.get(name, ())
+        failed = self._failed.get(name, deque())
         if len(failed) == FAILURES and (left := failed[0] + WINDOW - time.monotonic()) > 0:
             raise SetAside(f"failed {FAILURES} times; {self._engines[name].why}", left)
