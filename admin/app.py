@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 from starlette_compress import CompressMiddleware, remove_compress_type
 
-from admin import api, assets, media_files, monitoring, pages, widget_routes
+from admin import api, assets, monitoring, pages, widget_routes
 from admin.gateway import gateway
 from admin.i18n import language_of
 from admin.live import Live
@@ -40,7 +40,6 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(monitoring.router)
     app.include_router(api.router)
     app.include_router(assets.router)
-    app.include_router(media_files.router)
     app.include_router(pages.router)
     widget_routes.install(app)
     api.install_errors(app)

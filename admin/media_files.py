@@ -1,4 +1,4 @@
-"""Media files over HTTP: by a signed address, or for whoever is signed in; whole or in ranges."""
+"""Media files as answers: whole, in ranges, or small."""
 
 import asyncio
 import importlib
@@ -7,21 +7,16 @@ import re
 from collections.abc import AsyncIterator
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
-from admin.i18n import language_of
-from admin.pages.page import bare
 from admin.services import services_of
-from admin.sign_in import SignedIn, find_person
 from core.media.artifacts_clearing import SMALL, base_of
-from core.media.files import BadFile
 from core.media.signed import Signer, file_name, open_signer
 from core.media.store import Missing, Store, StoreTrouble
 from db.artifacts import get_artifact
 
-router = APIRouter(include_in_schema=False)
 RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})\Z")
 ID = re.compile(r"[0-9a-f-]{36}\Z")
 FOREVER = "private, max-age=31536000, immutable"  # a file never changes under its id
@@ -44,34 +39,6 @@ async def signer_of(request: Request) -> Signer:
         state.signer = await open_signer(services_of(request).database)
     signer: Signer = state.signer
     return signer
-
-
-@router.api_route("/media/{artifact_id}/{name}", methods=["GET", "HEAD"])
-async def signed_file(request: Request, artifact_id: str, name: str) -> Response:
-    """A file for whoever has its signed address, and for people of the panel."""
-    asked = request.query_params
-    signer = await signer_of(request)
-    signed = signer.valid(artifact_id, asked.get("until", ""), asked.get("sig", ""))
-    if not signed and await find_person(request) is None:
-        return _refused(request)
-    row = await row_of(request, artifact_id)
-    poster = bool(row.poster) and name == "poster.jpg"
-    return await answer_file(request, row, poster=poster, download="download" in asked)
-
-
-@router.get("/gallery/{artifact_id}/small")
-async def small(request: Request, artifact_id: str, _: SignedIn) -> Response:
-    """A small picture of an artifact for the gallery, made when it is first looked at."""
-    row = await row_of(request, artifact_id)
-    try:
-        body = await _small(store_of(request), row)
-    except (Missing, BadFile) as error:
-        raise HTTPException(404) from error
-    except StoreTrouble as error:
-        logger.warning("the media store is in trouble: %s", error)
-        raise HTTPException(503) from error
-    headers = {"cache-control": FOREVER, "content-security-policy": POLICY}
-    return Response(body, media_type="image/webp", headers=headers)
 
 
 async def row_of(request: Request, artifact_id: str) -> Any:
@@ -149,13 +116,9 @@ def _disposition(row: Any, mime: str, download: bool) -> str:
     return f'{kind}; filename="{file_name(row)}"'
 
 
-def _refused(request: Request) -> Response:
-    t = language_of(request)
-    title, text = t("This link has ended"), t("It is out of date or was cut off. Ask for a new one.")
-    return bare(request, "problem.html", 403, title=title, text=text)
-
-
-async def _small(store: Store, row: Any) -> bytes:
+async def small_picture(store: Store, row: Any) -> bytes:
+    """A small picture of an artifact, made when it is first asked for. Raises Missing where there is nothing
+    to make it of, BadFile or StoreTrouble."""
     key = base_of(row.key) + SMALL
     try:
         return await store.content(key)

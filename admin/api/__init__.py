@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from admin.api import (
+    artifacts,
     compare,
     conversations,
     fleet,
@@ -11,6 +12,7 @@ from admin.api import (
     knowledge,
     limits,
     models,
+    presets,
     providers,
     routes,
     tokens,
@@ -34,5 +36,7 @@ for part in (
     gateway_keys,
     compare,
     usage,
+    artifacts,
+    presets,
 ):
     router.include_router(part.router)

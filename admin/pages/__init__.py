@@ -10,7 +10,9 @@ from admin.pages import (
     conversations,
     dashboard,
     entry,
+    files,
     first_steps,
+    gallery,
     gateway_keys,
     instances,
     limits,
@@ -18,12 +20,14 @@ from admin.pages import (
     models,
     palette,
     playground,
+    presets,
     providers,
     routes,
     usage,
 )
 
 router = APIRouter(include_in_schema=False)
-for _room in (access, bases, characters, compare, conversations, dashboard, entry, first_steps, gateway_keys,
-              instances, limits, logs, models, palette, playground, providers, routes, usage):  # fmt: skip
+for _room in (access, bases, characters, compare, conversations, dashboard, entry, files, first_steps,
+              gallery, gateway_keys, instances, limits, logs, models, palette, playground, presets, providers, routes,
+              usage):  # fmt: skip
     router.include_router(_room.router)

@@ -68,6 +68,7 @@ def errors_of(error: ConfigurationError | ControlError, code: str, request: Requ
             number = rest.partition("]")[0]
             text = f"{int(number) + 1}: {text}" if number.isdigit() else text
         found.setdefault(place, text[:1].upper() + text[1:])
+        found.setdefault(problem.place, text[:1].upper() + text[1:])
     return found
 
 

@@ -61,6 +61,13 @@ NAVIGATION: tuple[tuple[str, tuple[Room, ...]], ...] = (
         ),
     ),
     (
+        N_("Media"),
+        (
+            Room("gallery", N_("Gallery"), "images", "/gallery"),
+            Room("presets", N_("Presets"), "swatch-book", "/presets"),
+        ),
+    ),
+    (
         N_("System"),
         (
             Room("people", N_("People"), "users", "/people"),
@@ -81,6 +88,7 @@ DONE = {
     "started": N_("Starting."),
     "stopped": N_("Stopping."),
     "restarted": N_("Restarting."),
+    "ordered": N_("Ordered: it will be here as soon as it is made."),
     "ready": N_("Welcome. The panel is yours."),
 }
 

@@ -1,6 +1,7 @@
 """What people may set on a preset."""
 
 import math
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
@@ -12,6 +13,7 @@ from core.configuration.values import Name, Readable, Slug, Stripped
 TaskName = Literal[
     "", "text_to_image", "image_to_image", "inpaint", "upscale", "try_on", "text_to_video", "image_to_video"
 ]
+NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 LONGEST = 2000
 MOST = 40  # parameters
 
@@ -36,7 +38,13 @@ def _span(value: Any) -> list[float]:
     return good
 
 
-ParameterName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+def _name(value: str) -> str:
+    if not NAME.fullmatch(value):
+        raise wrong("preset_lines", given=value[:40])
+    return value
+
+
+ParameterName = Annotated[str, AfterValidator(_name)]
 Value = Annotated[Any, AfterValidator(_value)]
 Span = Annotated[Any, AfterValidator(_span)]
 Words = Annotated[str, Stripped, Field(max_length=LONGEST), Readable]
@@ -66,3 +74,16 @@ class NewPreset(PresetInput):
     """A preset with its id."""
 
     id: Slug
+
+
+class KeepingInput(Config):
+    """For how long what was made is kept, and whether its parameters are written into the file."""
+
+    chats: int = Field(
+        90, ge=0, le=3650, title="What people in chats asked for", description="Days; 0: for ever."
+    )
+    own: int = Field(
+        0, ge=0, le=3650, title="What operators and programs made", description="Days; 0: for ever."
+    )
+    stamp_chats: bool = Field(False, title="Parameters in people's files")
+    stamp_own: bool = Field(True, title="Parameters in operators' files")

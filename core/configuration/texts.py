@@ -41,7 +41,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "нужны наименьшее и наибольшее значения, в этом порядке",
     ),
     "preset_outside": ("must be from {low} to {high}", "должно быть от {low} до {high}"),
-    "preset_lines": ("needs lines such as shift = 3", "нужны строки вида shift = 3"),
+    "preset_lines": (
+        "needs lines such as shift = 3, not {given}",
+        "нужны строки вида shift = 3, а не {given}",
+    ),
     "subject_unwanted": (
         "must be empty for a limit over all",
         "должно быть пустым, если лимит общий",
