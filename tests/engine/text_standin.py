@@ -134,7 +134,7 @@ async def nothing(request: web.Request) -> web.Response:
 
 
 async def main() -> None:
-    note(argv=sys.argv[3:], environment=dict(os.environ), pid=os.getpid())
+    note(argv=sys.argv[2:], environment=dict(os.environ), pid=os.getpid())
     if plan.get("exits"):
         print("CUDA error: out of memory")
         sys.exit(3)

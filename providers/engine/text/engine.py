@@ -104,6 +104,8 @@ class TextEngine:
     async def kill(self, why: str = "stopped") -> None:
         """End the server at once, whatever runs: for the host's own end and for engines that hang."""
         self.places.closed = True
+        if self._watch:
+            self._watch.cancel()
         if self._server:
             await self._server.child.end(self._settings.term_seconds)  # a start under way fails by this
         async with self._change:
