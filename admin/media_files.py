@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from admin.services import services_of
 from core.media.artifacts_clearing import SMALL, base_of
 from core.media.signed import Signer, file_name, open_signer
-from core.media.store import Missing, Store, StoreTrouble
+from core.media.store import Missing, Store, StoreTrouble, open_store
 from db.artifacts import get_artifact
 
 RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})\Z")
@@ -28,7 +28,10 @@ logger = logging.getLogger(__name__)
 
 def store_of(request: Request) -> Store:
     """The media store of the running application."""
-    found: Store = request.app.state.media
+    state = request.app.state
+    if getattr(state, "media", None) is None:
+        state.media = open_store(services_of(request).settings)
+    found: Store = state.media
     return found
 
 

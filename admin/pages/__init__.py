@@ -28,6 +28,6 @@ from admin.pages import (
 
 router = APIRouter(include_in_schema=False)
 for _room in (access, bases, characters, compare, conversations, dashboard, entry, files, first_steps,
-              gallery, gateway_keys, instances, limits, logs, models, palette, playground, presets, providers, routes,
-              usage):  # fmt: skip
+              gallery, gateway_keys, instances, limits, logs, models, palette, playground, presets, providers,
+              routes, usage):  # fmt: skip
     router.include_router(_room.router)
