@@ -1,0 +1,1 @@
+"""Models on disk: found, judged and downloaded, without importing what could run them."""
