@@ -28,14 +28,15 @@ Classify = Callable[[int | None, Any], ErrorClass | None]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request; `path` is below the vendor's address. `headers` hold the key. `secrets` are the key, its
-    parts and the words of the wish: no message shows them."""
+    """One request; `path` is below the vendor's address. `headers` hold the key; the body is `json`, a `form`
+    or `raw` with its type. `secrets` are the key, its parts and the wish: no message shows them."""
 
     method: str
     path: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     json: Any = field(default=None, repr=False)
     form: Mapping[str, Any] | None = field(default=None, repr=False)
+    raw: tuple[bytes, str] | None = field(default=None, repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
@@ -82,10 +83,11 @@ class Api:
         """Send what may be repeated. Raises ProviderError."""
         return await self._call(self._outbound, call, self._asked)
 
-    def failure(self, body: Any, secrets: tuple[str, ...] = (), status: int | None = None) -> ProviderError:
-        """The error that is told in a body: of a bad status, or inside a good answer or a finished task."""
+    def failure(self, body: Any, secrets: tuple[str, ...] = (), told: int | None = None) -> ProviderError:
+        """The error that is told inside a good answer, whose status is `told`, or in a finished task."""
         text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False, default=str)
-        return self._error(status, text, {}, secrets)
+        error = self._error(None, text, {}, secrets)
+        return ProviderError(error.error_class, error.message, status=told, retry_after=error.retry_after)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -112,6 +114,8 @@ class Api:
             headers["Content-Type"] = "application/json"
         elif call.form is not None:
             body, headers["Content-Type"] = await _encoded(call.form)
+        elif call.raw is not None:
+            body, headers["Content-Type"] = call.raw
         headers.update(self._config.options.get("headers") or {})
         headers.update(call.headers)
         return Outgoing(call.method, self.base_url + call.path, headers, body)

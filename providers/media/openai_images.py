@@ -74,7 +74,7 @@ class OpenAIImageModel(VendorModel):
     def begun(self, order: Order, answer: Answer) -> Results:
         """The pictures."""
         if answer.data.get("error"):
-            raise self.vendor.api.failure(answer.data, (self.key, order.request.prompt))
+            raise self.vendor.api.failure(answer.data, (self.key, order.request.prompt), told=200)
         items = answer.data.get("data")
         if not isinstance(items, list):
             raise nonsense("data")

@@ -7,6 +7,10 @@ from providers.types import ProviderConfig
 
 KINDS = {
     "engine": "providers.media.engine",
+    "ark": "providers.media.ark",
+    "kling": "providers.media.kling",
+    "gemini": "providers.media.veo",
+    "vertex": "providers.media.vertex",
     "bfl": "providers.media.flux",
     "recraft": "providers.media.recraft",
     "stability": "providers.media.stability",

@@ -6,7 +6,7 @@ import hashlib
 import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -66,8 +66,16 @@ class Vendor(ABC):
 
     async def check(self, key: str) -> list[str]:
         """The *Test* of a key: the models that the catalogue knows. Raises ProviderError."""
-        await self.api.ask(self.free_call(key))
+        await self.ask(self.free_call(key), key)
         return [card.name for card in vendor_cards().get(self.config.kind, ())]
+
+    async def authorized(self, call: Call, key: str) -> Call:
+        """A request with its key, for vendors where that takes asking first. Raises ProviderError."""
+        return call
+
+    async def ask(self, call: Call, key: str) -> Answer:
+        """Send what may be repeated. Raises ProviderError."""
+        return await self.api.ask(await self.authorized(call, key))
 
     async def close(self) -> None:
         """Close the connections."""
@@ -101,12 +109,10 @@ class VendorModel(ABC):
     async def submit(self, request: MediaRequest, key: str, folder: Path) -> Handle:
         """Begin; one request, never sent twice."""
         order = await loaded(request, key)
-        call = self.order(order)
-        secrets = tuple(dict.fromkeys((*call.secrets, self.key, request.prompt, request.negative)))
-        answer = await self.vendor.api.submit(
-            Call(call.method, call.path, call.headers, call.json, call.form, tuple(filter(None, secrets)))
-        )
-        handle = _handle(request.task, key)
+        call = await self.vendor.authorized(self.order(order), self.key)
+        secrets = dict.fromkeys((*call.secrets, self.key, request.prompt, request.negative))
+        answer = await self.vendor.api.submit(replace(call, secrets=tuple(filter(None, secrets))))
+        handle = new_handle(request.task, key)
         found = self.begun(order, answer)
         return {
             **handle,
@@ -185,6 +191,11 @@ def decoded(text: Any) -> bytes:
         raise ProviderError(ErrorClass.EMPTY, "the result is not base64") from error
 
 
+def objects(value: Any) -> list[dict[str, Any]]:
+    """The objects of a list; none where there is no list."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
 def task_of(handle: Handle) -> Task:
     """What a handle's work was."""
     return Task(handle["task"])
@@ -206,7 +217,8 @@ def _some(results: Results) -> tuple[bytes | str, ...]:
     return results.files
 
 
-def _handle(task: Task, key: str) -> Handle:
+def new_handle(task: Task, key: str) -> Handle:
+    """What every handle holds: the task, since when, and the names of files to be."""
     stem = hashlib.blake2b(key.encode("utf-8", "replace"), digest_size=8).hexdigest()
     return {"task": str(task), "at": time.time(), "stem": stem}
 

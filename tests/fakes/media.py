@@ -3,15 +3,18 @@
 import argparse
 import asyncio
 
+from tests.fakes.media_ark import FakeArk
 from tests.fakes.media_flux import FakeFlux
+from tests.fakes.media_kling import FakeKling
 from tests.fakes.media_openai import FakeOpenAI
 from tests.fakes.media_recraft import FakeRecraft
 from tests.fakes.media_stability import FakeStability
 from tests.fakes.media_vendor import FakeVendor
+from tests.fakes.media_veo import FakeGemini, FakeVertex
 
 FAKES: dict[str, type[FakeVendor]] = {
     fake.kind: fake
-    for fake in (FakeOpenAI, FakeFlux, FakeRecraft, FakeStability)
+    for fake in (FakeOpenAI, FakeFlux, FakeRecraft, FakeStability, FakeArk, FakeKling, FakeGemini, FakeVertex)
 }  # fmt: skip
 
 

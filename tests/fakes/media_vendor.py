@@ -10,7 +10,6 @@ Results lie on a second port, as vendors keep them on other hosts. By itself, fo
 `python -m tests.fakes.media --kind bfl --port 9000`, then GET /control/submits and POST /control/behave.
 """
 
-import asyncio
 import base64
 import io
 import json
@@ -150,6 +149,10 @@ class FakeVendor:
         }
         return ProviderConfig("v", self.kind, self.url, (self.secret,), {**quick, **options})
 
+    def secret_at(self, root: str) -> str:
+        """The key, where it names an address: this one."""
+        return self.secret
+
     def wrong_secret(self) -> str:
         """A key in the right form that is not known."""
         return "wrong-" + self.secret
@@ -207,7 +210,6 @@ class FakeVendor:
         self.submits.append(Submit(request.path, fields, dict(request.headers)))
         if self.behaviour == "lost" and request.transport is not None:
             request.transport.abort()
-            await asyncio.sleep(0.01)
         return fields
 
     def begin(self, kind: str, made: str, count: int = 1, external: str = "") -> Work:
@@ -245,8 +247,8 @@ class FakeVendor:
         """Listen, on a port for the API and on one for files."""
         app = web.Application(client_max_size=64 << 20, middlewares=[self._middleware])
         self.routes(app)
-        app.router.add_get("/control/submits", self._told)
-        app.router.add_post("/control/behave", self._behave)
+        app.router.add_get("/control/submits", self._control_submits)
+        app.router.add_post("/control/behave", self._control_behave)
         files = web.Application()
         self.more_files(files)
         files.router.add_get("/{made}/{name}", self._file)
@@ -299,11 +301,11 @@ class FakeVendor:
             await response.write(self.data(request.match_info["made"]))
         return response
 
-    async def _told(self, _request: web.Request) -> web.Response:
+    async def _control_submits(self, _request: web.Request) -> web.Response:
         told = [{"path": one.path, "fields": sorted(one.fields)} for one in self.submits]
         return web.json_response({"count": len(told), "submits": told, "files": self.files_host})
 
-    async def _behave(self, request: web.Request) -> web.Response:
+    async def _control_behave(self, request: web.Request) -> web.Response:
         body = json.loads(await request.text())
         self.behave(body.get("behaviour", ""))
         self.looks = int(body.get("looks", self.looks))

@@ -80,6 +80,19 @@ CASES = [
     Case("stability", "inpaint", Task.INPAINT),
     Case("stability", "upscale-fast", Task.UPSCALE),
     Case("stability", "upscale-creative", Task.UPSCALE, polled=True),
+    Case("ark", "seedream-4-0-250828", Task.TEXT_TO_IMAGE, linked=True),
+    Case("ark", "seededit-3-0-i2i-250628", Task.IMAGE_TO_IMAGE, linked=True),
+    Case("ark", "seedance-1-0-pro-250528", Task.TEXT_TO_VIDEO, polled=True, linked=True, cancels=True),
+    Case("ark", "seedance-1-0-pro-250528", Task.IMAGE_TO_VIDEO, polled=True, linked=True, cancels=True),
+    Case("kling", "kling-v2-1", Task.TEXT_TO_IMAGE, polled=True, linked=True, repeat=Repeat.FIND),
+    Case("kling", "kling-v2", Task.IMAGE_TO_IMAGE, polled=True, linked=True, repeat=Repeat.FIND),
+    Case("kling", "kolors-virtual-try-on-v1-5", Task.TRY_ON, polled=True, linked=True, repeat=Repeat.FIND),
+    Case("kling", "kling-v2-6", Task.TEXT_TO_VIDEO, polled=True, linked=True, repeat=Repeat.FIND),
+    Case("kling", "kling-v3", Task.IMAGE_TO_VIDEO, polled=True, linked=True, repeat=Repeat.FIND),
+    Case("gemini", "veo-3.1-generate-preview", Task.TEXT_TO_VIDEO, polled=True, linked=True),
+    Case("gemini", "veo-3.1-fast-generate-preview", Task.IMAGE_TO_VIDEO, polled=True, linked=True),
+    Case("vertex", "veo-3.1-generate-001", Task.TEXT_TO_VIDEO, polled=True),
+    Case("vertex", "veo-3.1-fast-generate-001", Task.IMAGE_TO_VIDEO, polled=True),
 ]  # fmt: skip
 POLLED = [case for case in CASES if case.polled]
 LINKED = [case for case in CASES if case.linked]

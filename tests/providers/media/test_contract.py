@@ -231,7 +231,7 @@ async def test_no_redirect_takes_a_key_away(case: Case, tmp_path: Path) -> None:
             config = fake.config()
             moved = type(config)(config.id, config.kind, url + fake.base, (), config.options)
             async with opened(moved) as provider:
-                error = await error_of(case, provider.model(case.model, fake.secret), tmp_path)
+                error = await error_of(case, provider.model(case.model, fake.secret_at(url)), tmp_path)
     assert error.error_class == ErrorClass.CONNECT and seen == []
 
 
