@@ -21,7 +21,7 @@ NAMES = {
     "strength": N_("Strength"), "count": N_("Count"), "preset": N_("Preset"), "lora": N_("LoRA"),
     "revised_prompt": N_("Prompt as the model changed it"),
 }  # fmt: skip
-APART = ("rating", "width", "height", "seconds")
+APART = ("rating", "width", "height", "seconds", "count")
 MEGABYTE = 1 << 20
 
 
@@ -61,7 +61,9 @@ def details(row: Any, t: Language) -> list[tuple[str, str]]:
     if row.seconds:
         found.append((t("Length"), _length(row.seconds)))
     found += [
-        (t(NAMES.get(name, name)), _text(value)) for name, value in row.settings.items() if name not in APART
+        (t(NAMES.get(name, name)), shown_value(value))
+        for name, value in row.settings.items()
+        if name not in APART
     ]
     found += [
         (t("File"), f"{row.mime.partition('/')[2].upper()}, {_bytes(row.size, t)}"),
@@ -82,5 +84,6 @@ def _bytes(size: int, t: Language) -> str:
     return t("%(number)s kB", number=t.number(max(1, size / 1024)))
 
 
-def _text(value: Any) -> str:
+def shown_value(value: Any) -> str:
+    """A parameter's value for people."""
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from admin.i18n import N_, language_of
 from admin.pages.changes import Values, configuration_of, text_of, texts_of
 from admin.pages.crud import Crud, add_forms, row_of
-from admin.pages.gallery_view import NAMES, TASKS
+from admin.pages.gallery_view import NAMES, TASKS, shown_value
 from admin.pages.page import show
 from admin.sign_in import SignedIn
 from core.configuration.preset_configs import NewPreset, PresetInput
@@ -58,7 +58,7 @@ def _lines(text: str) -> Values:
     found: Values = {}
     for line in filter(str.strip, text.splitlines()[:MOST_LINES]):
         name, equals, value = (part.strip() for part in line.partition("="))
-        found[name if equals and value else line.strip()] = _number(value)
+        found[name if equals and value else f"{name} = ?"] = _number(value) if value else ""
     return found
 
 
@@ -115,10 +115,11 @@ add_forms(router, PRESETS)
 
 def _told(row: PresetView) -> str:
     """The parameters in a line."""
-    sizes = (
-        [f"{row.values['width']} × {row.values['height']}"]
-        if {"width", "height"} <= row.values.keys()
-        else []
-    )
-    rest = [f"{name} {value}" for name, value in row.values.items() if name not in ("width", "height")]
+    sized = {"width", "height"} <= row.values.keys()
+    sizes = [f"{row.values['width']} × {row.values['height']}"] if sized else []
+    rest = [
+        f"{name} {shown_value(value)}"
+        for name, value in row.values.items()
+        if name not in ("width", "height")
+    ]
     return ", ".join([*sizes, *rest])
