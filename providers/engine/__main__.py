@@ -1,0 +1,93 @@
+"""The engine host's process: `python -m providers.engine --device auto|cuda|cpu|fake`.
+
+Its token is BOTYARD_ENGINE_TOKEN, or the content of the file that `--token-file` names.
+"""
+
+import argparse
+import asyncio
+import logging
+import os
+import shutil
+import signal
+import sys
+from functools import partial
+from pathlib import Path
+
+from aiohttp import web
+
+from providers.engine.devices import host_pool, pools
+from providers.engine.family import ROOT, Family
+from providers.engine.ledger import Ledger
+from providers.engine.models import DIFFUSERS, FAKE, offered
+from providers.engine.residence import Residence
+from providers.engine.server import Server
+from providers.engine.work import Shop
+
+BAD_CONFIGURATION = 78
+logger = logging.getLogger("providers.engine")
+
+
+async def serve(arguments: argparse.Namespace, token: str) -> None:
+    """Serve until told to stop."""
+    home: Path = arguments.home.resolve()
+    shutil.rmtree(home / "outputs", ignore_errors=True)  # of jobs that nobody knows any more
+    device = pools(arguments.device, arguments.fake_bytes)
+    ledger = Ledger(device, host_pool())
+    environ = {
+        "BOTYARD_ENGINE_DEVICE": device[0].kind,
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", ""),
+    }
+    environ = {name: value for name, value in environ.items() if value}
+    families = {
+        FAKE: Family(FAKE, Path(sys.executable), environ),
+        DIFFUSERS: Family(DIFFUSERS, arguments.diffusers, environ),
+    }
+    folders = [home / "models", *arguments.models]
+    residence = Residence(ledger, families, partial(offered, device[0].kind, folders))
+    shop = Shop(residence, home, arguments.silent)
+    runner = web.AppRunner(Server(shop, residence, ledger, token).app(), access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, arguments.host, arguments.port, reuse_address=True).start()
+    logger.info("listening on %s port %s, device %s", arguments.host, arguments.port, device[0].name)
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    await stopping.wait()
+    await shop.close()
+    await runner.cleanup()
+    await residence.close()
+    for family in families.values():
+        await family.close()
+
+
+def main(arguments: list[str]) -> int:
+    """Read the command line and serve; returns the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    chosen = parser().parse_args(arguments)
+    token = os.environ.pop("BOTYARD_ENGINE_TOKEN", "")
+    if chosen.token_file:
+        token = chosen.token_file.read_text(encoding="utf-8").strip()
+    if len(token) < 16:
+        logger.error("BOTYARD_ENGINE_TOKEN or --token-file must give a token of at least 16 characters")
+        return BAD_CONFIGURATION
+    asyncio.run(serve(chosen, token))
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(prog="python -m providers.engine", description="Run models for Botyard.")
+    made.add_argument("--host", default="127.0.0.1")
+    made.add_argument("--port", type=int, default=8003)
+    made.add_argument("--home", type=Path, default=Path("data/engine"), help="outputs, models, LoRAs")
+    made.add_argument("--device", choices=("auto", "cuda", "cpu", "fake"), default="auto")
+    made.add_argument("--fake-bytes", type=int, default=24 * 10**9, help="memory of the fake device")
+    made.add_argument("--models", type=Path, action="append", default=[], help="a folder of models")
+    made.add_argument("--diffusers", type=Path, default=ROOT / ".venv-diffusers/bin/python")
+    made.add_argument("--silent", type=float, default=300.0, help="seconds without a step: hung")
+    made.add_argument("--token-file", type=Path)
+    return made
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

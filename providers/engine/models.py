@@ -1,0 +1,116 @@
+"""Which media models this host offers, and what is needed to load each."""
+
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from providers.media.cards import Card, card_of
+
+CATALOG = Path(__file__).with_name("catalog.toml")
+FAKE, DIFFUSERS = "fake", "diffusers"
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One media model. `spec` is what its worker loads it from (class, folder, options); `bytes` an estimate
+    of its peak; `unsafe` says why it is not loaded; `folder` is None while it is not on the disk."""
+
+    name: str
+    kind: str
+    card: Card
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    bytes: int = 0
+    folder: Path | None = None
+    unsafe: str = ""
+
+    @property
+    def there(self) -> bool:
+        """Whether it can be loaded."""
+        return self.kind == FAKE or (self.folder is not None and not self.unsafe)
+
+
+def catalogue() -> list[dict[str, Any]]:
+    """The entries of catalog.toml."""
+    models: list[dict[str, Any]] = tomllib.loads(CATALOG.read_text(encoding="utf-8"))["models"]
+    return models
+
+
+def offered(device: str, folders: Iterable[Path]) -> dict[str, Model]:
+    """Every model by name: on the fake device the fake ones, else the catalogue's and those in folders."""
+    entries = catalogue()
+    if device == FAKE:
+        found = [_entry(one, None) for one in entries if one["kind"] == FAKE]
+        return {model.name: model for model in found}
+    on_disk = _on_disk(folders)
+    models = {}
+    for one in entries:
+        if one["kind"] != FAKE:
+            models[one["name"]] = _entry(one, on_disk.pop(one["repository"], None))
+    for name, folder in on_disk.items():
+        if (model := _unlisted(name, folder)) is not None:
+            models.setdefault(model.name, model)
+    return models
+
+
+def _entry(entry: Mapping[str, Any], folder: Path | None) -> Model:
+    spec = {name: value for name, value in entry.items() if name not in ("card", "bytes")}
+    card = card_of({"name": entry["name"], "label": entry.get("label", entry["name"]), **entry["card"]})
+    size = int(entry.get("bytes", 0)) or (weights_of(folder) if folder else 0)
+    return Model(entry["name"], entry["kind"], card, spec, size, folder, why_unsafe(folder) if folder else "")
+
+
+def _unlisted(name: str, folder: Path) -> Model | None:
+    """A diffusers model that the catalogue does not have: its pipeline tells by its name what it makes."""
+    try:
+        index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
+        pipeline = str(index["_class_name"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    video = any(word in pipeline for word in ("Wan", "LTX", "Video", "CogVideo", "Hunyuan", "Mochi"))
+    tasks = ["text_to_video"] if video else ["text_to_image", "image_to_image", "inpaint"]
+    card = card_of(
+        {
+            "name": name, "label": name, "tasks": tasks, "multiple": 16 if video else 8, "seeds": True,
+            "negative": True, "strength": not video, "count": 1 if video else 4, "quality": 40,
+            "options": [
+                {"name": "steps", "kind": "int", "low": 1, "high": 100},
+                {"name": "guidance", "kind": "float", "low": 0, "high": 30},
+            ],
+        }
+    )  # fmt: skip
+    spec = {"name": name, "class": pipeline}
+    return Model(name, DIFFUSERS, card, spec, weights_of(folder), folder, why_unsafe(folder))
+
+
+def _on_disk(folders: Iterable[Path]) -> dict[str, Path]:
+    """Folders with a model_index.json, by the repository's name: plain ones, and a Hugging Face cache's."""
+    found: dict[str, Path] = {}
+    for root in folders:
+        if not root.is_dir():
+            continue
+        for index in sorted(root.glob("*/model_index.json")):
+            found.setdefault(index.parent.name, index.parent)
+        for index in sorted(root.glob("models--*/snapshots/*/model_index.json")):
+            repository = index.parents[2].name.removeprefix("models--").replace("--", "/", 1)
+            found[repository] = index.parent
+    return found
+
+
+def why_unsafe(folder: Path) -> str:
+    """Why a model is not loaded: weights as pickles, or code of its own. "" when it is fine."""
+    safe = {path.parent for path in folder.rglob("*.safetensors")}
+    for path in sorted(folder.rglob("*")):
+        if path.suffix == ".py":
+            return f"it brings code of its own: {path.name}"
+        if path.suffix in PICKLES and path.parent not in safe:
+            return f"its weights are pickles, which can hold code: {path.relative_to(folder)}"
+    return ""
+
+
+def weights_of(folder: Path) -> int:
+    """Bytes of a model's tensors on the disk."""
+    return sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
