@@ -50,7 +50,8 @@ class Quirk:
 
 @dataclass(frozen=True, slots=True)
 class Vendor:
-    """One entry of the catalogue. `base_url` "" means that every provider brings its own. `embeddings` and
+    """One entry of the catalogue. `wire` "" means that it makes pictures and videos alone (see
+    providers/media). `base_url` "" means that every provider brings its own. `embeddings` and
     `responses` tell which other calls of OpenAI's API it has, None where only asking tells. `prices` names
     it in genai-prices where that differs; `site` is where people get a key."""
 
@@ -67,6 +68,11 @@ class Vendor:
     site: str = ""
     models: tuple[CatalogModel, ...] = ()
     quirks: tuple[Quirk, ...] = ()
+
+    @property
+    def chat(self) -> bool:
+        """Whether it has models to talk to."""
+        return bool(self.wire)
 
     def best(self, count: int) -> tuple[CatalogModel, ...]:
         """Its `count` models of the highest quality, best first."""
@@ -93,6 +99,12 @@ def vendors() -> dict[str, Vendor]:
     """Every vendor by its kind, in the catalogue's order."""
     entries = tomllib.loads(CATALOG.read_text(encoding="utf-8"))
     return {kind: _vendor(kind, entry) for kind, entry in entries.items()}
+
+
+def has_chat(kind: str) -> bool:
+    """Whether a kind has models to talk to; true also of a kind that nobody knows here."""
+    vendor = vendors().get(kind)
+    return vendor is None or vendor.chat
 
 
 def find_vendor(kind: str) -> Vendor:

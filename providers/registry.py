@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from types import ModuleType
 
 from providers.catalog import Vendor, find_vendor
+from providers.media.registry import check_media
 from providers.types import Provider, ProviderConfig
 
 PATIENCE = 15.0  # seconds that a test of a credential may take
@@ -17,8 +18,11 @@ WIRES = {
 
 
 def open_provider(config: ProviderConfig) -> Provider:
-    """A provider with its HTTP client. Raises UnknownKind, or ValueError without a usable address."""
+    """A provider with its HTTP client. Raises UnknownKind, or ValueError without a usable address and for a
+    vendor that makes media alone."""
     vendor = find_vendor(config.kind)
+    if not vendor.chat:
+        raise ValueError(f"provider {config.id!r} makes pictures and videos, and has no model to talk to")
     if not (config.base_url or vendor.base_url).startswith(("http://", "https://")):
         raise ValueError(f"provider {config.id!r} needs a base_url that begins with http:// or https://")
     provider: Provider = _module(vendor).create(vendor, config)
@@ -30,6 +34,9 @@ async def list_models(config: ProviderConfig, key: str) -> list[str]:
 
     Raises what `open_provider` does, ProviderError, or TimeoutError after PATIENCE.
     """
+    if not find_vendor(config.kind).chat:
+        async with asyncio.timeout(PATIENCE):
+            return await check_media(config, key)
     provider = open_provider(config)
     try:
         async with asyncio.timeout(PATIENCE):
@@ -40,13 +47,15 @@ async def list_models(config: ProviderConfig, key: str) -> list[str]:
 
 def preload(kinds: Iterable[str]) -> None:
     """Import what these kinds need, TLS settings too, so that forked processes share it."""
-    for kind in set(kinds):
-        _module(find_vendor(kind))
+    for vendor in map(find_vendor, set(kinds)):
+        if vendor.chat:
+            _module(vendor)
 
 
 def is_loaded(kind: str) -> bool:
     """Whether opening a provider of this kind imports nothing more, which can take seconds."""
-    return WIRES[find_vendor(kind).wire] in sys.modules
+    vendor = find_vendor(kind)
+    return not vendor.chat or WIRES[vendor.wire] in sys.modules
 
 
 def _module(vendor: Vendor) -> ModuleType:

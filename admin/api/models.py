@@ -43,7 +43,9 @@ async def list_models(parts: Parts, provider: str = "", vendor: str = "") -> Seq
     found: list[Model] = []
     for config in book.providers.values():
         known = vendors().get(config.kind)
-        if known is None or provider not in ("", config.id) or vendor not in ("", config.kind):
+        if known is None or not known.chat:
+            continue
+        if provider not in ("", config.id) or vendor not in ("", config.kind):
             continue
         for facts in sorted(known_models(config, known), key=lambda one: -one.quality):
             state = await _state(parts, book, f"{config.id}:{facts.name}")

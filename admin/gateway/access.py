@@ -70,13 +70,16 @@ def names(book: Book, key: GatewayKey) -> Iterator[str]:
         return
     yield AUTO
     for provider in book.providers.values():
-        yield f"{provider.id}:{AUTO}"
         for model in dict.fromkeys(_models(provider)):
             yield f"{provider.id}:{model}"
 
 
 def _models(provider: ProviderConfig) -> Iterator[str]:
     try:
-        yield from (one.name for one in known_models(provider, find_vendor(provider.kind)))
+        vendor = find_vendor(provider.kind)
     except UnknownKind:
+        yield AUTO
         return
+    if vendor.chat:
+        yield AUTO
+        yield from (one.name for one in known_models(provider, vendor))

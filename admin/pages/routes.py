@@ -20,7 +20,7 @@ from core.configuration.route_configs import NewRoute, RouteInput
 from core.routing.states import CandidateState
 from core.sampling import FIELDS
 from db.channels import all_channels
-from providers.catalog import vendors
+from providers.catalog import has_chat, vendors
 
 router = APIRouter()
 NUMBERS = ("token_budget", "deadline", "first_token")
@@ -73,6 +73,8 @@ async def candidates(request: Request) -> Values:
     known = vendors()
     names = ["auto", "knowledge"]
     for row in await configuration_of(request).providers.all():
+        if not has_chat(row.kind):
+            continue
         names.append(f"{row.id}:auto")
         if row.kind in known:
             names += [f"{row.id}:{model.name}" for model in known[row.kind].models]

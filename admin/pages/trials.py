@@ -21,7 +21,7 @@ from core.configuration.sampling_configs import SamplingConfig
 from core.configuration.texts import problem_text
 from core.fleet.control import ControlError
 from core.pictures import NotAPicture, read_picture
-from providers.catalog import vendors
+from providers.catalog import has_chat, vendors
 from providers.types import ChatTurn, Image
 
 Choice = tuple[str, str]
@@ -48,7 +48,7 @@ async def choices(request: Request) -> list[Choice]:
     """Whom one may ask: routes first, each with what it is."""
     t, configuration = language_of(request), configuration_of(request)
     routes = [(row.id, _route_words(row, t)) for row in await configuration.routes.all()]
-    providers = [row for row in await configuration.providers.all() if row.enabled]
+    providers = [row for row in await configuration.providers.all() if row.enabled and has_chat(row.kind)]
     best = [("auto", t("the best of all providers"))] if providers else []
     return [*routes, *best, *(one for row in providers for one in _models(row, t))]
 

@@ -43,6 +43,8 @@ def _of(config: ProviderConfig, model: str) -> list[Facts]:
         vendor = find_vendor(config.kind)
     except UnknownKind:  # of another version's file; the panel says so
         return []
+    if not vendor.chat:
+        return []
     if model == AUTO:
         return sorted(known_models(config, vendor), key=lambda one: -one.quality)[:AUTO_COUNT]
     return [facts_of(config, vendor, model)]

@@ -199,9 +199,10 @@ def _offers(config: ProviderConfig, vendor: Vendor) -> list[_Offer]:
 
 def _vendor(config: ProviderConfig) -> Vendor | None:
     try:
-        return find_vendor(config.kind)
+        vendor = find_vendor(config.kind)
     except UnknownKind:  # of another version's file; the panel says so
         return None
+    return vendor if vendor.chat else None
 
 
 def _weight(affinity: str, key: str) -> bytes:

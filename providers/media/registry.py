@@ -29,3 +29,14 @@ def open_media(config: ProviderConfig) -> MediaProvider:
     address."""
     provider: MediaProvider = importlib.import_module(KINDS[config.kind]).create(config)
     return provider
+
+
+async def check_media(config: ProviderConfig, key: str) -> list[str]:
+    """Ask for something that is free, with one key: the *Test* of a vendor that makes media alone. Its models
+    as the catalogue has them. Raises what `open_media` does, and ProviderError."""
+    provider = importlib.import_module(KINDS[config.kind]).create(config)
+    try:
+        names: list[str] = await provider.check(key)
+    finally:
+        await provider.close()
+    return names

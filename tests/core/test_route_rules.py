@@ -216,3 +216,16 @@ async def test_an_attempt_knows_its_cost(router: Router, llm: FakeLLM) -> None:
         stream = router.open(RouteSpec("r", (f"a:{name}",), {}, (config,)), HELLO, monotonic() + 20)
         await answered(stream)
         assert stream.attempts[0].cost == (cost and pytest.approx(cost))
+
+
+async def test_vendors_of_media_alone_are_no_candidates(llm: FakeLLM, router: Router) -> None:
+    own = {**QUICK, "models": [model("flux-2-pro")]}
+    painter = ProviderConfig("painter", "bfl", llm.root, ("sk-painter",), own)
+    both = (painter, cloud(llm, "talker", model("m")))
+    for lines in (("auto",), ("painter:auto", "painter:flux-2-pro", "talker:m")):
+        assert await answered(router.open(RouteSpec("r", lines, {}, both), HELLO, monotonic() + 20))
+    assert llm.count("flux-2-pro") == 0
+    alone = router.open(RouteSpec("r", ("painter:flux-2-pro",), {}, (painter,)), HELLO, monotonic() + 20)
+    with pytest.raises(AllCandidatesFailed) as caught:
+        await answered(alone)
+    assert Skipped("painter:flux-2-pro", "disabled") in caught.value.skipped

@@ -8,12 +8,19 @@ from aiohttp import web
 
 from providers.catalog import UnknownKind, find_vendor, vendors
 from providers.discovery import found_keys, found_servers
-from providers.registry import WIRES, open_provider, preload
+from providers.errors import ProviderError
+from providers.media.cards import vendor_cards
+from providers.media.registry import makes_media, open_media
+from providers.registry import WIRES, is_loaded, list_models, open_provider, preload
 from providers.types import ProviderConfig
 from tests.fakes.llm import fake_llm
+from tests.fakes.media_flux import FakeFlux
+
+CHAT = [kind for kind, vendor in vendors().items() if vendor.chat]
+MEDIA_ALONE = [kind for kind, vendor in vendors().items() if not vendor.chat]
 
 
-@pytest.mark.parametrize("kind", vendors())
+@pytest.mark.parametrize("kind", CHAT)
 async def test_every_vendor_can_be_opened(kind: str) -> None:
     vendor = find_vendor(kind)
     assert vendor.label and vendor.wire in WIRES
@@ -25,6 +32,26 @@ async def test_every_vendor_can_be_opened(kind: str) -> None:
     provider = open_provider(ProviderConfig("x", kind, vendor.base_url or "http://127.0.0.1:1/v1"))
     provider.model("some-model", "sk-key")
     await provider.close()
+
+
+@pytest.mark.parametrize("kind", MEDIA_ALONE)
+async def test_vendors_of_media_alone(kind: str) -> None:
+    vendor = find_vendor(kind)
+    assert vendor.label and vendor.site and vendor.base_url.startswith("https://")
+    assert len(kind) <= 32 and not vendor.models and makes_media(kind) and vendor_cards()[kind]
+    with pytest.raises(ValueError, match="no model to talk to"):
+        open_provider(ProviderConfig("x", kind))
+    preload([kind])
+    assert is_loaded(kind)
+    provider = open_media(ProviderConfig("x", kind))
+    await provider.close()
+
+
+async def test_a_key_for_media_alone_is_tested_as_all_are() -> None:
+    async with FakeFlux() as fake:
+        assert "flux-2-pro" in await list_models(fake.config(), fake.secret)
+        with pytest.raises(ProviderError, match="credential"):
+            await list_models(fake.config(), "wrong")
 
 
 def test_the_best_come_first() -> None:
