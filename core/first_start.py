@@ -12,6 +12,7 @@ from core.configuration.configs import NewBot, NewWidget
 from core.configuration.route_configs import NewRoute
 from core.configuration.service import Configuration, ConfigurationError
 from core.configuration.values import KNOWLEDGE
+from core.first_studio import add_studio
 from core.instances import DEFAULT
 from core.knowledge.demo_base import DEMO, fill_demo_base
 from db.database import Database
@@ -25,7 +26,9 @@ DOCS = Path(__file__).parent.parent / "docs"
 logger = logging.getLogger(__name__)
 
 
-async def seed(database: Database, seal: Callable[[str, str], Awaitable[str]], bot_token: str) -> None:
+async def seed(
+    database: Database, seal: Callable[[str, str], Awaitable[str]], bot_token: str, engine_port: int = 8003
+) -> None:
     """Make the first rows once, and bring the demo's knowledge up to date at every start.
 
     `bot_token` makes a first bot, at the first start only. What people deleted stays deleted.
@@ -38,6 +41,7 @@ async def seed(database: Database, seal: Callable[[str, str], Awaitable[str]], b
             await bump_config(conn)
     if not seeded:
         await _first_rows(Configuration(database, seal, _nobody_to_wake), bot_token)
+        await add_studio(database, seal, engine_port)
         async with database.transaction() as conn:
             await set_setting(conn, SEEDED, True)
 

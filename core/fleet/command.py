@@ -120,7 +120,8 @@ class _Life:
         if self._settings.fleet:
             await self._apply_fleet(self._settings.fleet, self._vault)
             environ[FIRST_BOT] = ""  # the file names its bots itself
-        await prepare_rows(self._database, self._vault, environ.get(FIRST_BOT, "").strip())
+        bot_token = environ.get(FIRST_BOT, "").strip()
+        await prepare_rows(self._database, self._vault, bot_token, self._settings.engine_port)
         self._offering = asyncio.create_task(offer_found(self._database, self._vault, environ))
         return self._vault
 

@@ -15,13 +15,13 @@ FIRST_BOT = "TELEGRAM_BOT_TOKEN"
 logger = logging.getLogger(__name__)
 
 
-async def prepare_rows(database: Database, vault: Vault, bot_token: str) -> None:
+async def prepare_rows(database: Database, vault: Vault, bot_token: str, engine_port: int = 8003) -> None:
     """The first rows of a new installation, and the demo's knowledge brought up to date."""
 
     async def seal(aad: str, text: str) -> str:
         return vault.seal(text, aad)
 
-    await seed(database, seal, bot_token)
+    await seed(database, seal, bot_token, engine_port)
 
 
 async def offer_found(database: Database, vault: Vault, environ: Mapping[str, str]) -> None:
