@@ -4,6 +4,7 @@ PNG keeps it as iTXt, JPEG and WebP as EXIF UserComment, where other programs lo
 """
 
 import struct
+import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -214,8 +215,10 @@ def _comment_of(exif: bytes) -> str | None:
 def _exif(data: bytes) -> Image.Exif:
     found = Image.Exif()
     try:
-        found.load(data)
-        found.get_ifd(EXIF_IFD)
-    except (SyntaxError, ValueError, KeyError, TypeError, struct.error):  # damaged: it is made anew
-        return Image.Exif()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of damaged EXIF
+            found.load(data)
+            found.get_ifd(EXIF_IFD)
+    except (SyntaxError, ValueError, KeyError, TypeError, OSError, struct.error):
+        return Image.Exif()  # damaged: it is made anew
     return found

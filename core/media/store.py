@@ -6,10 +6,12 @@ media does not carry it.
 """
 
 import asyncio
+import atexit
 import errno
 import importlib
 import os
 import re
+import time
 from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from core.settings import Settings
 
 KEY = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]*(/[0-9A-Za-z][0-9A-Za-z._-]*)*\Z")
 CHUNK = 256 * 1024
+LETTING_GO = 0.05  # seconds: the library's threads hold Python a moment after an answer; ending then aborts
 NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 FULL = re.compile(
     rf"os error (?:{'|'.join(map(str, NO_ROOM))})\b|507 Insufficient|QuotaExceeded|StorageFull", re.IGNORECASE
@@ -128,6 +131,7 @@ class Store:
             raise ValueError(f"not a key of the media store: {key[:80]!r}")
         if self._place is None:
             self._library = importlib.import_module("obstore")
+            atexit.register(time.sleep, LETTING_GO)
             stores = importlib.import_module("obstore.store")
             self._place = _bucket(stores, self._url) if self._url else _folder(stores, self._folder)
         return self._place

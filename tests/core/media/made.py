@@ -53,8 +53,9 @@ def video(path: Path, seconds: int = 1, size: tuple[int, int] = (96, 64), hue: f
 
 def job(**values: Any) -> SimpleNamespace:
     """What a job's row says of itself."""
-    request = {"task": "text_to_image", "prompt": "A harbour at dawn", "negative": "", "inputs": [],
-               "count": 1, "seed": 7, "width": None, "params": {"steps": 9}, **values.pop("request", {})}  # fmt: skip
+    usual_request = {"task": "text_to_image", "prompt": "A harbour at dawn", "negative": "", "inputs": [],
+                     "count": 1, "seed": 7, "width": None, "params": {"steps": 9}}  # fmt: skip
+    request = {**usual_request, **values.pop("request", {})}
     usual = {"id": new_id(), "attempt": 1, "channel_id": None, "chat_key": "", "source": "panel",
              "provider_id": "engine", "model": "Tongyi-MAI/Z-Image-Turbo", "task": request["task"],
              "created_at": now()}  # fmt: skip
