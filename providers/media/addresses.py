@@ -1,6 +1,7 @@
 """Where results may be fetched from: addresses that a vendor names are never trusted."""
 
 import ipaddress
+import re
 import socket
 from collections.abc import Iterable
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ from providers.errors import ErrorClass, ProviderError
 
 PORTS = {"http": 80, "https": 443}
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_HOST = re.compile(r"[a-z0-9._:-]+")
 _NEAR = (".local", ".localhost", ".internal", ".lan", ".intranet", ".home.arpa")
 
 
@@ -58,12 +60,13 @@ class PublicOnly(AbstractResolver):
 
     def __init__(self, places: Places) -> None:
         self._places = places
-        self._names = ThreadedResolver()
+        self._names: AbstractResolver | None = None  # it wants a running loop
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         """The addresses of a name. Raises OSError."""
+        self._names = self._names or ThreadedResolver()
         found = await self._names.resolve(host, port, family)
         near = self._places.may_be_near(host, port)
         if not near and not all(is_public(one["host"]) for one in found):
@@ -77,9 +80,10 @@ class PublicOnly(AbstractResolver):
 def origin_of(url: str) -> tuple[str, str, int]:
     """Scheme, host and port as the HTTP client understands them. Raises ValueError."""
     parts = URL(url)
-    if not parts.host or parts.scheme not in PORTS:
+    host = (parts.raw_host or "").lower().rstrip(".")
+    if parts.scheme not in PORTS or not _HOST.fullmatch(host):
         raise ValueError(f"no address to ask: {parts.scheme or 'nothing'}")
-    return parts.scheme, parts.host.lower().rstrip("."), parts.port or PORTS[parts.scheme]
+    return parts.scheme, host, parts.port or PORTS[parts.scheme]
 
 
 def is_public(address: str) -> bool:

@@ -107,7 +107,10 @@ class Files:
                 if response.status not in MOVED:
                     text = (await read_bounded(response, LONGEST_TEXT)).decode("utf-8", "replace")
                     raise _bad(to_error(response.status, text, response.headers))
-                url = urljoin(url, response.headers.get("Location", ""))
+                try:
+                    url = urljoin(url, response.headers.get("Location", ""))
+                except ValueError as error:
+                    raise ProviderError(ErrorClass.EMPTY, "the result moved to no address") from error
         raise ProviderError(ErrorClass.EMPTY, "the result moves in circles")
 
     async def _stream(self, response: aiohttp.ClientResponse, wanted: Wanted) -> MadeFile:

@@ -49,8 +49,9 @@ class FluxModel(VendorModel):
     def order(self, order: Order) -> Call:
         """A generation, an edit, or a fill of a mask's white."""
         request = order.request
+        keeps = request.task == Task.INPAINT  # the picture's own size
         by_ratio = self.name.startswith("flux-kontext") or self.name.endswith("ultra")
-        size: dict[str, Any] = {"width": request.width, "height": request.height}
+        size: dict[str, Any] = {} if keeps else {"width": request.width, "height": request.height}
         fields = without_nothing(
             prompt=request.prompt, seed=request.seed,
             **({"aspect_ratio": order.ratio(RATIOS)} if by_ratio else size),

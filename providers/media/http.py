@@ -110,7 +110,7 @@ class Api:
         headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "botyard"}
         body: bytes | None = None
         if call.json is not None:
-            body = json.dumps(call.json, ensure_ascii=False).encode("utf-8", "replace")
+            body = await asyncio.to_thread(_written, call.json)
             headers["Content-Type"] = "application/json"
         elif call.form is not None:
             body, headers["Content-Type"] = await _encoded(call.form)
@@ -164,6 +164,10 @@ async def _encoded(form: Mapping[str, Any]) -> tuple[bytes, str]:
                 data.add_field(name, mend(str(one)))
     payload = data()
     return await payload.as_bytes(), payload.headers["Content-Type"]
+
+
+def _written(data: Any) -> bytes:
+    return json.dumps(data, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def _clean(error: ProviderError, secrets: tuple[str, ...]) -> ProviderError:

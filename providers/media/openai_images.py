@@ -63,6 +63,7 @@ class OpenAIImageModel(VendorModel):
             fields["response_format"] = "b64_json"
         headers = bearer(self.key)
         if request.task == Task.TEXT_TO_IMAGE:
+            fields.pop("input_fidelity", None)
             return Call("POST", "/images/generations", headers, json=fields)
         pictures = [one.upload for one in order.pictures()] or [order.needed("image").upload]
         form: dict[str, Any] = {**fields, **({"image[]": pictures} if pictures[1:] else {"image": pictures})}

@@ -84,3 +84,14 @@ def final(error: ProviderError) -> ProviderError:
     if error.error_class in (*PASSING, *BUSY):
         return ProviderError(ErrorClass.TRUNCATED, error.message, status=error.status)
     return error
+
+
+def looked_late(error: ProviderError) -> ProviderError:
+    """An error of a look at a task that is done: what passes is of class CONNECT or TRANSIENT."""
+    if error.error_class in (*BUSY, ErrorClass.TIMEOUT):
+        return ProviderError(
+            ErrorClass.TRANSIENT, error.message, status=error.status, retry_after=error.retry_after
+        )
+    if error.error_class in (ErrorClass.MODEL_GONE, ErrorClass.CALLER):
+        return ProviderError(ErrorClass.EMPTY, f"the task is gone: {error.message}", status=error.status)
+    return error

@@ -1,5 +1,6 @@
 """What vendors of media share: a new one says how a wish is written, and how answers are read."""
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -16,7 +17,7 @@ from providers.media.download import Files, Remote, Wanted
 from providers.media.http import Answer, Api, Call
 from providers.media.inputs import Order, loaded
 from providers.media.offers import base_url_of
-from providers.media.polling import Pace, pace_of, poll
+from providers.media.polling import Pace, looked_late, pace_of, poll
 from providers.media.types import Handle, Made, MadeFile, MediaRequest, Progress, Repeat, Task
 from providers.types import ProviderConfig
 
@@ -109,11 +110,12 @@ class VendorModel(ABC):
     async def submit(self, request: MediaRequest, key: str, folder: Path) -> Handle:
         """Begin; one request, never sent twice."""
         order = await loaded(request, key)
-        call = await self.vendor.authorized(self.order(order), self.key)
+        written = await asyncio.to_thread(self.order, order)  # files become text: that takes a while
+        call = await self.vendor.authorized(written, self.key)
         secrets = dict.fromkeys((*call.secrets, self.key, request.prompt, request.negative))
         answer = await self.vendor.api.submit(replace(call, secrets=tuple(filter(None, secrets))))
         handle = new_handle(request.task, key)
-        found = self.begun(order, answer)
+        found = await asyncio.to_thread(self.begun, order, answer)
         return {
             **handle,
             **(await self._kept(found, handle, folder) if isinstance(found, Results) else found),
@@ -141,7 +143,10 @@ class VendorModel(ABC):
             known = handle[KEPT]
             files = [await self._again(one, handle, folder) for one in known["files"]]
             return Made(tuple(files), known["cost"], known["settings"])
-        results = await self.look(handle)
+        try:
+            results = await self.look(handle)
+        except ProviderError as error:
+            raise looked_late(error) from error
         if not isinstance(results, Results):
             raise ProviderError(ErrorClass.TRANSIENT, "the task is not done yet")
         files = []

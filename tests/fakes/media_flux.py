@@ -10,6 +10,9 @@ COMMON = {"prompt", "seed", "output_format", "safety_tolerance"}
 PICTURES = {"input_image", *(f"input_image_{number}" for number in range(2, 9))}
 FIELDS = {
     "flux-2-pro": COMMON | PICTURES | {"width", "height"},
+    "flux-2-flex": COMMON | PICTURES | {"width", "height", "steps", "guidance", "prompt_upsampling"},
+    "flux-2-klein-4b": COMMON | PICTURES | {"width", "height"},
+    "flux-2-klein-9b": COMMON | PICTURES | {"width", "height"},
     "flux-2-max": COMMON | PICTURES | {"width", "height"},
     "flux-kontext-pro": COMMON | PICTURES | {"aspect_ratio", "prompt_upsampling"},
     "flux-kontext-max": COMMON | PICTURES | {"aspect_ratio", "prompt_upsampling"},
