@@ -1,5 +1,6 @@
 // One message in the log.
 import { el } from "./dom";
+import type { Job } from "./made";
 import { writer, type Writer } from "./markdown";
 import type { Texts } from "./texts";
 
@@ -12,6 +13,7 @@ export class Bubble {
   private body: HTMLElement;
   private foot: HTMLElement;
   private writer?: Writer;
+  job?: Job;
 
   constructor(readonly role: "user" | "assistant", private texts: Texts, readonly at: number, private locale: string) {
     this.body = el("div", { className: "text", dir: "auto" });
@@ -57,11 +59,20 @@ export class Bubble {
 
   /** Pictures above the words. */
   picture(row: HTMLElement): void {
+    this.node.querySelector(".pics")?.remove();
     this.body.before(row);
+  }
+
+  /** How far the work is; without a job, that there is none any more. */
+  work(job?: Job): void {
+    this.node.querySelector(".job")?.remove();
+    this.job = job;
+    if (job) this.body.after(job.node);
   }
 
   /** Things to say with one press. */
   offer(choices: [string, string][], say: (words: string) => void): void {
+    this.node.querySelector(".offers")?.remove();
     const row = el("div", { className: "offers" });
     for (const [label, words] of choices) {
       row.append(el("button", { type: "button", onclick: () => (row.remove(), say(words)) }, label));

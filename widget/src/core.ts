@@ -2,11 +2,12 @@
 import { Api, Refused } from "./api";
 import type { Bubble } from "./bubble";
 import { Feed } from "./feed";
+import { gallery, Job } from "./made";
 import { Album } from "./pictures";
 import { Queue } from "./queue";
 import { Store, uuid } from "./store";
 import { textsOf } from "./texts";
-import type { Chat, Context, Happened, Letter, Pending, Said } from "./types";
+import type { Chat, Context, Happened, Letter, Made, Pending, Said } from "./types";
 import { View } from "./view";
 
 interface History {
@@ -18,6 +19,10 @@ interface History {
 }
 
 const RETRY = "/retry";
+const BUTTONS = /^\/(retry|cancel|again|variations|upscale|animate)\b/;
+
+/** What a press of a button says is no message that people see. */
+const hidden = (text: string): boolean => BUTTONS.test(text);
 
 class Conversation implements Chat {
   private texts;
@@ -112,7 +117,7 @@ class Conversation implements Chat {
     for (const said of history.messages) this.draw(said);
     for (const one of history.pending) {
       this.pending.add(one.answer);
-      if ((one.text || one.pictures) && !known.has(one.id)) this.draw({ ...one, role: "user", status: "sent" });
+      if ((one.text || one.pictures) && !hidden(one.text) && !known.has(one.id)) this.draw({ ...one, role: "user", status: "sent" });
     }
     for (const id of known) this.pending.delete(id);
     if (history.live) {
@@ -137,6 +142,7 @@ class Conversation implements Chat {
     bubble.finish(said.text);
     bubble.think(said.reasoning);
     if (said.pictures) bubble.picture(this.album.row(said.pictures));
+    this.make(bubble, said);
     this.settle(bubble, said.status);
     this.bubbles.set(said.id, bubble);
     if (said.key) this.bubbles.set(said.key, bubble);
@@ -144,7 +150,7 @@ class Conversation implements Chat {
   }
 
   private drawLetter(letter: Letter): void {
-    if (letter.text === RETRY || this.bubbles.has(letter.key)) return;
+    if (hidden(letter.text) || this.bubbles.has(letter.key)) return;
     const bubble = this.view.bubble("user", letter.at);
     bubble.finish(letter.text);
     if (letter.pictures) bubble.picture(this.album.row(letter.pictures));
@@ -152,8 +158,29 @@ class Conversation implements Chat {
     this.bubbles.set(letter.key, bubble);
   }
 
-  private settle(bubble: Bubble, status: string): void {
-    if (bubble.role === "assistant" && status === "failed") {
+  /** What an answer brought besides its words, or the work that is under way for it. */
+  private make(bubble: Bubble, said: { media?: Made[]; job?: string; status?: string }): void {
+    if (said.media) bubble.picture(gallery(said.media, this.api, this.texts, (change) => this.view.keep(change)));
+    bubble.work(said.job && said.status === "working" ? this.job(said.job) : undefined);
+  }
+
+  private job(id: string): Job {
+    return new Job(this.texts, () => this.send(`/cancel ${id}`));
+  }
+
+  private progress(data: Happened["data"]): void {
+    const bubble = this.bubbles.get(data.msg!);
+    if (!bubble || bubble.status !== "working") return;
+    this.view.keep(() => {
+      if (!bubble.job) bubble.work(this.job(data.job!));
+      const [words, line] = data.text!.split("\n");
+      bubble.finish(words!);
+      bubble.job!.show(line ?? "", data.fraction, data.preview);
+    });
+  }
+
+  private settle(bubble: Bubble, status: string, offered = false): void {
+    if (bubble.role === "assistant" && status === "failed" && !offered) {
       bubble.mark(status, "", [this.texts.retry, () => this.again()]);
     } else bubble.mark(status, status === "stopped" ? this.texts.stopped : "");
   }
@@ -215,6 +242,7 @@ class Conversation implements Chat {
     else if (event === "delta") this.view.keep(() => this.answer(data.msg!).append(data.t!));
     else if (event === "restart") this.view.keep(() => this.answer(data.msg!).replace(data.text!));
     else if (event === "end") this.ended(data);
+    else if (event === "progress") this.progress(data);
     else if (event === "status") void this.changed(data.state!);
     else if (event === "error") this.view.tell(data.message!);
     this.refresh();
@@ -224,7 +252,7 @@ class Conversation implements Chat {
     if (data.answer && !this.bubbles.has(data.answer)) this.pending.add(data.answer);
     const ours = this.bubbles.get(data.key!) ?? this.bubbles.get(data.id!);
     if (ours) this.bubbles.set(data.id!, ours);
-    else if (data.text || data.pictures) {
+    else if ((data.text || data.pictures) && !hidden(data.text!)) {
       const said = { ...data, role: "user", status: "sent", created_at: Date.now() / 1000 } as unknown as Said;
       this.draw(said);
     }
@@ -235,10 +263,13 @@ class Conversation implements Chat {
       const bubble = this.answer(data.msg!);
       bubble.finish(data.text!);
       bubble.think(data.reasoning);
-      if (data.buttons) bubble.offer(data.buttons, (words) => this.send(words));
-      this.settle(bubble, data.status!);
+      if (data.status === "silent") return bubble.node.remove();
+      this.make(bubble, data);
+      if (data.buttons && !data.job) bubble.offer(data.buttons, (words) => this.send(words));
+      this.settle(bubble, data.status!, !!data.buttons);
     });
     this.pending.delete(data.msg!);
+    if (data.status === "silent") this.bubbles.delete(data.msg!);
     this.view.announce(data.text!);
   }
 

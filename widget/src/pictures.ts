@@ -8,7 +8,7 @@ const SHOWN_SIDE = 480;
 const MOST = 4; // of one message, as the server has it
 
 /** A canvas with the picture, at most so many pixels wide or high. */
-async function drawn(blob: Blob, side: number, canvas = el("canvas")): Promise<HTMLCanvasElement> {
+export async function drawn(blob: Blob, side: number, canvas = el("canvas")): Promise<HTMLCanvasElement> {
   const bitmap = await createImageBitmap(blob);
   const scale = Math.min(1, side / Math.max(bitmap.width, bitmap.height));
   canvas.width = Math.max(1, Math.round(bitmap.width * scale));

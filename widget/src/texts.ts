@@ -27,6 +27,10 @@ const EN = {
   upload: "The picture was not sent: no connection. Please add it again.",
   gone: "This picture is not kept any more.",
   thoughts: "How I thought",
+  progress: "Progress",
+  cancel: "Cancel",
+  save: "Save",
+  video: "Video",
 };
 
 const RU: typeof EN = {
@@ -58,6 +62,10 @@ const RU: typeof EN = {
   upload: "Картинка не отправлена: нет связи. Добавьте её ещё раз.",
   gone: "Этой картинки здесь больше нет.",
   thoughts: "Ход мысли",
+  progress: "Ход работы",
+  cancel: "Отменить",
+  save: "Сохранить",
+  video: "Видео",
 };
 
 export type Texts = typeof EN;

@@ -27,6 +27,11 @@ export interface Letter {
   path: "messages" | "new";
 }
 
+export interface Made {
+  id: string;
+  kind: "image" | "video";
+}
+
 export interface Said {
   id: string;
   key?: string;
@@ -36,6 +41,8 @@ export interface Said {
   created_at: number;
   pictures?: string[];
   reasoning?: string;
+  media?: Made[];
+  job?: string;
 }
 
 export interface Pending {
@@ -50,5 +57,5 @@ export interface Pending {
 export interface Happened {
   id: string;
   event: string;
-  data: Record<string, string> & { pictures?: string[]; buttons?: [string, string][] };
+  data: Record<string, string> & { pictures?: string[]; buttons?: [string, string][]; media?: Made[]; fraction?: number };
 }
