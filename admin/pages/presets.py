@@ -48,7 +48,8 @@ def _read(form: FormData) -> Values:
     values |= _lines(text_of(form, "more"))
     words = {name: text_of(form, name).replace("\r\n", "\n") for name in WORDS}
     return {
-        **texts_of(form, "name", "models", "task"), **words, "values": values, "limits": limits,
+        **texts_of(form, "name", "task"), **words, "models": text_of(form, "models"), "values": values,
+        "limits": limits,
         "standard": form.get("standard") == "on",
     }  # fmt: skip
 

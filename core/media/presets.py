@@ -154,11 +154,19 @@ def _filled(request: MediaRequest, preset: Preset, card: Card | None) -> MediaRe
         for name, value in preset.values.items()
         if name not in FIELDS and (known is None or name in known)
     }
-    words = (preset.prefix.strip(), request.prompt.strip(), preset.suffix.strip())
     return replace(
         request,
         **open_ones,
-        prompt=" ".join(filter(None, words)) if request.prompt.strip() else request.prompt,
+        prompt=_prompt(request.prompt, preset),
         negative=request.negative or preset.negative,
         params={**params, **{name: value for name, value in request.params.items() if value is not None}},
     )
+
+
+def _prompt(prompt: str, preset: Preset) -> str:
+    """The prompt with the preset's words around it; one that is empty stays so."""
+    prefix, suffix = preset.prefix.strip(), preset.suffix.strip()
+    if not prompt.strip() or not (prefix or suffix):
+        return prompt
+    space = "" if suffix.startswith((",", ".", ";", ":")) else " "
+    return f"{prefix} {prompt.strip()}{space}{suffix}".strip()
