@@ -22,10 +22,12 @@ async def _main() -> None:
     parser = argparse.ArgumentParser(description="A fake vendor of pictures and videos.")
     parser.add_argument("--kind", choices=sorted(FAKES), default="openai")
     parser.add_argument("--port", type=int, default=9000)
+    parser.add_argument("--looks", type=int, default=2, help="looks until a task is done")
     arguments = parser.parse_args()
     fake = FAKES[arguments.kind]()
+    fake.files_here, fake.looks = True, arguments.looks
     await fake.up(arguments.port)
-    print(f"fake {arguments.kind} at {fake.url}, results at {fake.files_host}", flush=True)
+    print(f"fake {arguments.kind} at {fake.url}", flush=True)
     await asyncio.Event().wait()
 
 

@@ -6,8 +6,9 @@
         fake.submits                       # list[Submit]: every paid request that was let in
         fake.files_asked                   # headers of every request for a file
 
-Results lie on a second port, as vendors keep them on other hosts. By itself, for tests with processes:
-`python -m tests.fakes.media --kind bfl --port 9000`, then GET /control/submits and POST /control/behave.
+Results lie on a second port, as vendors keep them on other hosts (with `files_here` on the same one). By
+itself, for tests with processes: `python -m tests.fakes.media --kind bfl --port 9000`, then
+GET /control/submits and POST /control/behave {"behaviour": "never", "looks": 5}.
 """
 
 import base64
@@ -97,6 +98,7 @@ class FakeVendor:
         self.behaviour = ""
         self.looks = 2  # looks until a task is done
         self.port = self.files_port = 0
+        self.files_here = False  # results on the API's own port
         self._runners: list[web.AppRunner] = []
 
     # What a vendor says in its own words; subclasses have theirs.
@@ -179,7 +181,8 @@ class FakeVendor:
 
     def link(self, made: str) -> str:
         """Where such a result lies."""
-        return f"http://{self.files_host}/{made}/{uuid.uuid4().hex}?signature=x"
+        host = f"127.0.0.1:{self.port}" if self.files_here else self.files_host
+        return f"http://{host}/files/{made}/{uuid.uuid4().hex}?signature=x"
 
     def check(self, request: web.Request) -> None:
         """Refuse a wrong key."""
@@ -251,7 +254,8 @@ class FakeVendor:
         app.router.add_post("/control/behave", self._control_behave)
         files = web.Application()
         self.more_files(files)
-        files.router.add_get("/{made}/{name}", self._file)
+        for one in (app, files):
+            one.router.add_get("/files/{made}/{name}", self._file)
         self.port = await self._serve(app, port)
         self.files_port = await self._serve(files, 0)
 
