@@ -19,6 +19,7 @@ from core.fleet.states import EXIT_CONFIGURATION
 from core.fleet.supervisor import Parts, Setup, Supervisor
 from core.fleet.terminal import Terminal
 from core.housekeeping import keep_house
+from core.media.store import open_store
 from core.secrets import BadKey, Vault, load_vault
 from core.settings import Settings, load_settings
 from core.setup_link import setup_link
@@ -89,7 +90,7 @@ class _Life:
             self._listen_to_signals()
             await supervisor.start()
             await self._greet()
-            tidying = asyncio.create_task(keep_house(self._database))
+            tidying = asyncio.create_task(keep_house(self._database, open_store(self._settings)))
             following = asyncio.create_task(self._terminal.follow(supervisor.components, supervisor.units))
             await self._stop.wait()
             following.cancel()

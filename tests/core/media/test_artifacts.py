@@ -1,10 +1,13 @@
 """Artifacts: kept once whatever crashes, found, cleared away, and read by signed addresses."""
 
+import asyncio
+import os
 import time
 from pathlib import Path
 
 import pytest
 
+from core import housekeeping
 from core.media import stamp
 from core.media.artifacts import artifact_values, key_base, stamp_of, store_file
 from core.media.artifacts_clearing import SMALL, base_of, clear_expired, clear_orphans, delete_files
@@ -161,3 +164,21 @@ async def test_signatures(database: Database) -> None:
     for odd in ("", "-1", "1e9", "٣", "9" * 30):
         assert not signer.valid(row.id, odd, signature)
     assert file_name(job(id="ab" * 18, prompt="гавань", mime="video/mp4")) == "ab" * 6 + ".mp4"
+
+
+async def test_housekeeping_clears_media_away(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeeping, "EVERY", 0.02)
+    store = Store("", tmp_path / "media")
+    old = await kept(database, store, picture(tmp_path / "a.png"), expires_at=now() - 5)
+    lost = picture(tmp_path / "media/2026/11/21/lost-1-0.png")
+    os.utime(lost, (1, 1))
+    keeping = asyncio.create_task(housekeeping.keep_house(database, store))
+    async with asyncio.timeout(10):
+        while lost.exists():
+            await asyncio.sleep(0.02)
+    keeping.cancel()
+    async with database.reading() as conn:
+        assert await get_artifact(conn, old) is None
+    assert await keys(store) == []
