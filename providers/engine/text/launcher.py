@@ -70,7 +70,7 @@ class VllmServe:
     counts = True
 
     def arguments(self, model: TextModel, start: Start) -> list[str]:
-        """As of vLLM 0.33. Weights come from safetensors only, and code never from a model's folder."""
+        """As of vLLM 0.32. Weights come from safetensors only, and code never from a model's folder."""
         words = [
             "serve", str(model.folder), "--served-model-name", model.name,
             "--host", "127.0.0.1", "--port", str(start.port), "--load-format", "safetensors",
