@@ -84,8 +84,10 @@ class Store:
             yield bytes(piece)
 
     async def content(self, key: str) -> bytes:
-        """A whole file; for small ones."""
-        return b"".join([piece async for piece in self.read(key)])
+        """A whole file; for small ones. Raises Missing or StoreTrouble."""
+        place = self._opened(key)
+        result = await self._asked(key, self._library.get_async(place, key))
+        return bytes(await self._asked(key, result.bytes_async()))
 
     async def fetch(self, key: str, path: Path) -> None:
         """Copy a file to `path`, whole or not at all."""
