@@ -7,6 +7,7 @@ from aiohttp import web
 from tests.fakes.media_vendor import FakeVendor, Refuse
 
 IMAGE = {"model", "prompt", "image", "size", "seed", "guidance_scale", "watermark", "response_format"}
+FORMATS = {"seedream-5-0-pro-260628", "seedream-5-0-260128"}  # that take an output_format
 VIDEO = {
     "model",
     "content",
@@ -51,7 +52,9 @@ class FakeArk(FakeVendor):
         return 400, {"error": {"code": "InputTextSensitiveContentDetected", "message": said}}
 
     async def _images(self, request: web.Request) -> web.Response:
-        fields = await self.take(request, IMAGE, {"model", "prompt"})
+        fields = await self.take(request, IMAGE | {"output_format"}, {"model", "prompt"})
+        if "output_format" in fields and fields["model"] not in FORMATS:
+            raise Refuse(400, self.error(400, "", "output_format is not supported by the current model"))
         pictures = fields.get("image", [])
         for one in [pictures] if isinstance(pictures, str) else pictures:
             if not str(one).startswith("data:image/"):
