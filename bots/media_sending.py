@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from bots.address import Address
-from bots.media import LARGEST_FILE, Upload, albums, input_media, single
+from bots.media import LARGEST_FILE, MOST_IN_ALBUM, Upload, albums, input_media, single
 from core.channel import PictureLost, Rejected
 from core.messages import Media, OutboundMessage
 from core.texts import text
@@ -38,7 +38,7 @@ class MediaSender:
                 yield await self._one(address, message, extra)
             return
         at = len(sent)
-        for group in albums(message.media)[at // 10 :]:
+        for group in albums(message.media)[-(-at // MOST_IN_ALBUM) :]:  # an album goes out whole
             ids = await self._group(address, group, message.text if not at else "", extra)
             for one in ids:
                 yield one

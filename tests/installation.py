@@ -50,6 +50,7 @@ class Installation:
             "BOTYARD_HOME": str(home),
             "BOTYARD_PORT": str(self.port),
             "BOTYARD_ADMIN_TOKEN": TOKEN,
+            "BOTYARD_ENGINE_PORT": str(free_port()),
             "PYTHONUNBUFFERED": "1",
             **env,
         }
