@@ -1,5 +1,6 @@
 """The media store, on a folder and on an S3 server over HTTP."""
 
+import asyncio
 import hashlib
 import os
 import subprocess
@@ -107,3 +108,38 @@ def test_children_get_what_they_need_and_no_more(tmp_path: Path, monkeypatch: py
     plain = Settings(BOTYARD_HOME=tmp_path, MEDIA_URL="", _env_file=None)
     assert media_environment(plain) == {"MEDIA_URL": ""}
     assert open_store(plain).local and not open_store(settings).local
+
+
+KILLED = """
+import asyncio, sys
+from pathlib import Path
+from core.media.store import Store
+async def main():
+    store = Store("", Path(sys.argv[1]))
+    while True:
+        await store.put("2026/11/21/a.bin", Path(sys.argv[2]))
+        print("put", flush=True)
+asyncio.run(main())
+"""
+
+
+@pytest.mark.kill
+async def test_a_put_that_is_killed_leaves_the_whole_file_or_none(tmp_path: Path) -> None:
+    """kill -9 at any moment: whoever reads sees a whole file, and what is half is cleared away."""
+    body = os.urandom(1 << 20) * 24
+    (tmp_path / "large.bin").write_bytes(body)
+    store = Store("", tmp_path / "media")
+    parts = 0
+    for delay in (0.0, 0.004, 0.009, 0.015, 0.022):
+        command = [sys.executable, "-c", KILLED, str(tmp_path / "media"), str(tmp_path / "large.bin")]
+        process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
+        assert process.stdout is not None
+        assert await process.stdout.readline() == b"put\n"
+        await asyncio.sleep(delay)
+        process.kill()
+        await process.wait()
+        assert await store.content("2026/11/21/a.bin") == body
+        assert [keys async for keys in store.older(time.time() + 60)] == [["2026/11/21/a.bin"]]
+        parts += await store.clear_unfinished(time.time() + 60)
+        assert os.listdir(tmp_path / "media/2026/11/21") == ["a.bin"]
+    assert parts  # some were killed half way, or this tests nothing
