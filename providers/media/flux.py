@@ -58,7 +58,7 @@ class FluxModel(VendorModel):
             **{name: request.params.get(name) for name in OPTIONS},
             **self._pictures(order),
         )  # fmt: skip
-        return Call("POST", f"/{self.name}", {"x-key": self.key}, json=fields)
+        return Call("POST", f"/{quote(self.name, safe='')}", {"x-key": self.key}, json=fields)
 
     def begun(self, order: Order, answer: Answer) -> dict[str, Any]:
         """The task."""

@@ -14,17 +14,24 @@ REFUSED = re.compile(
     r"|violat\w+ .{0,40}(?:polic|guidelines|terms|rules)|copyright|likeness|celebrity|minors|children",
     re.IGNORECASE,
 )
+NO_MONEY = re.compile(
+    r"(?:not enough|insufficient|lack sufficient|out of) (?:\w+ )?(?:credit|unit|balance|fund)", re.IGNORECASE
+)
 _VAGUE = frozenset((ErrorClass.CALLER, ErrorClass.TRANSIENT, ErrorClass.TRUNCATED))
 
 
 def as_refusal(error: ProviderError) -> ProviderError:
-    """The same error, of class CONTENT where its words say that the wish was refused."""
-    vague = error.error_class in _VAGUE or (
-        error.status == 403 and error.error_class == ErrorClass.CREDENTIAL
-    )
-    if not vague or (error.status or 0) >= 500 or not REFUSED.search(error.message):
+    """The same error, of class CONTENT where its words say that the wish was refused, and of class QUOTA
+    where they say that the account is empty."""
+    forbidden = error.status == 403 and error.error_class == ErrorClass.CREDENTIAL
+    vague = error.error_class in _VAGUE or forbidden
+    if not vague or (error.status or 0) >= 500:
         return error
-    return ProviderError(ErrorClass.CONTENT, error.message, status=error.status)
+    if NO_MONEY.search(error.message):
+        return ProviderError(ErrorClass.QUOTA, error.message, status=error.status)
+    if REFUSED.search(error.message):
+        return ProviderError(ErrorClass.CONTENT, error.message, status=error.status)
+    return error
 
 
 def without(text: str, words: Iterable[str]) -> str:

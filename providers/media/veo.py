@@ -8,6 +8,7 @@ two days.
 
 import re
 from typing import Any
+from urllib.parse import quote
 
 from providers.errors import ErrorClass, ProviderError
 from providers.media.http import Answer, Call
@@ -59,7 +60,8 @@ class GeminiVideo(VendorModel):
     def order(self, order: Order) -> Call:
         """A long-running operation."""
         body = video_body(order, ("resolution", "personGeneration"))
-        return Call("POST", f"/models/{self.name}:predictLongRunning", self._headers, json=body)
+        path = f"/models/{quote(self.name, safe='')}:predictLongRunning"
+        return Call("POST", path, self._headers, json=body)
 
     def begun(self, order: Order, answer: Answer) -> dict[str, Any]:
         """The operation."""
