@@ -156,7 +156,9 @@ def _steps(family: Family, folder: Path, requirements: Path, torch_index: str) -
     python = str(folder / "bin" / "python")
     pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar=off"]
     locked = ["--no-deps", "--require-hashes"] if "--hash=" in requirements.read_text() else []
-    steps = [("an empty environment", [sys.executable, "-m", "venv", str(folder)])]
+    steps: list[tuple[str, list[str]]] = []
+    if not (folder / "bin" / "pip").exists():
+        steps.append(("an empty environment", [sys.executable, "-m", "venv", str(folder)]))
     if family.torch:
         index = ["--index-url", torch_index] if torch_index else []
         steps.append((TORCH, [*pip, *index, TORCH]))

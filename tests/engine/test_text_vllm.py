@@ -145,7 +145,9 @@ async def test_what_is_in_use_is_not_put_aside(tmp_path: Path) -> None:
             await at.service.unload("org/tiny")
         assert (await at.chat())[0] == 200
         await lease.close()
+        assert at.memory.marks[-1] == (0, False) and (1, False) in at.memory.marks
         at.service.pin("org/tiny", True)
+        assert at.memory.marks[-1] == (0, True)
         assert not await at.service.free("org/tiny")
         at.service.pin("org/tiny", False)
         assert await at.service.free("org/tiny") and at.service.engine("org/tiny").state == "asleep"

@@ -37,6 +37,9 @@ class Lease:
             raise NoRoom(host, self.memory.host_free)
         self.log.append(("adjust", device, host))
 
+    def mark(self, in_use: int, pinned: bool) -> None:
+        self.memory.marks.append((in_use, pinned))
+
     async def release(self) -> None:
         self.log.append(("release",))
 
@@ -50,6 +53,7 @@ class FakeMemory:
     host_free: int = LARGE
     device_total: int = LARGE
     log: list[tuple[Any, ...]] = field(default_factory=list)
+    marks: list[tuple[int, bool]] = field(default_factory=list)
 
     async def reserve(self, model: str, device: int, host: int = 0, devices: int = 1) -> Lease:
         if self.refuse:

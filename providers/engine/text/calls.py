@@ -91,7 +91,7 @@ class ServerCalls:
 def open_http() -> aiohttp.ClientSession:
     """The HTTP client for all text servers of a host, without a limit: engines count their places.
 
-    Connections are not kept: servers close idle ones after five seconds, and a request that is just being sent
-    over such a one is lost. A new one on loopback takes a fraction of a millisecond.
+    Connections are not kept: servers close idle ones after five seconds, and a request that is just being
+    sent over such a one is lost. A new one on loopback takes a fraction of a millisecond.
     """
     return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, force_close=True), trust_env=False)

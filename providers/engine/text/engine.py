@@ -9,30 +9,19 @@ import asyncio
 import logging
 import time
 from contextlib import AbstractAsyncContextManager
-from enum import StrEnum
 
 import aiohttp
 
 from providers.engine.text.calls import ServerRefused
 from providers.engine.text.launcher import LAUNCHERS, Need
 from providers.engine.text.memory import Memory, MemoryLease, NoRoom
-from providers.engine.text.model import EngineBusy, EngineFailed, TextModel, TextSettings
+from providers.engine.text.model import EngineBusy, EngineFailed, State, TextModel, TextSettings
 from providers.engine.text.places import Places
 from providers.engine.text.process import resident
 from providers.engine.text.server import Server, launch
 
 LOG = logging.getLogger(__name__)
 POLL = 0.1
-
-
-class State(StrEnum):
-    """How an engine is."""
-
-    COLD = "cold"
-    LOADING = "loading"
-    READY = "ready"
-    ASLEEP = "asleep"
-    FAILED = "failed"
 
 
 class TextEngine:
@@ -43,7 +32,7 @@ class TextEngine:
     ) -> None:
         self.model = model
         self.pinned = False
-        self.places = Places(model.most_requests + model.waiting)
+        self.places = Places(model.most_requests + model.waiting, self._mark)
         self.state = State.COLD
         self.since = time.time()
         self.why = ""
@@ -90,6 +79,11 @@ class TextEngine:
         """RAM that its processes hold now."""
         return resident(self.pids)
 
+    def pin(self, pinned: bool) -> None:
+        """Whether it may be evicted."""
+        self.pinned = pinned
+        self._mark()
+
     async def start(self) -> None:
         """Until a real token came. Raises NoRoom and EngineFailed; nothing is left running then."""
         async with self._change:
@@ -103,7 +97,7 @@ class TextEngine:
 
     async def kill(self, why: str = "stopped") -> None:
         """End the server at once, whatever runs: for the host's own end and for engines that hang."""
-        self.places.closed = True
+        self.places.shut(True)
         if self._watch:
             self._watch.cancel()
         if self._server:
@@ -131,7 +125,7 @@ class TextEngine:
                 LOG.warning("%s sleeps but holds %d bytes; it is ended", self.model.name, held)
                 await self._end(State.COLD, "kept the memory while asleep")
                 return 0
-            self.places.closed = False
+            self.places.shut(False)
             self._become(State.ASLEEP, f"level {self._level}")
             return held
 
@@ -147,7 +141,7 @@ class TextEngine:
     async def drain(self, deadline: float) -> bool:
         """Let nothing new in and wait so many seconds for what runs; False, and open again, when some still
         does. No reply is cut off."""
-        self.places.closed = True
+        self.places.shut(True)
         drained = False
         try:
             async with asyncio.timeout(deadline):
@@ -160,7 +154,7 @@ class TextEngine:
             LOG.warning("%s does not tell what it runs: %s", self.model.name, error)
             drained = True
         finally:
-            self.places.closed = drained
+            self.places.shut(drained)
         return drained
 
     async def bring_up(self) -> None:
@@ -212,7 +206,7 @@ class TextEngine:
         except BaseException as error:
             await self._end(State.FAILED, str(error) or type(error).__name__)
             raise
-        self.places.closed = False
+        self.places.shut(False)
         self._become(State.READY, "")
         self._watch = asyncio.create_task(self._watch_child())
 
@@ -236,7 +230,7 @@ class TextEngine:
             if held is None and await self._server.calls.asleep():
                 break
         host = need.host + (self.model.weights if self._level == 1 else 0)
-        await self._lease.adjust(held if held is not None else residual, host)
+        await self._lease.adjust(held if held is not None else min(residual, need.device), host)
         return held
 
     async def _settle(self, pids: tuple[int, ...], enough: int) -> int | None:
@@ -276,7 +270,7 @@ class TextEngine:
             pids = server.child.pids()
             await server.child.end(self._settings.term_seconds)
             await self._settle(pids, 0)
-        self.places.closed = False
+        self.places.shut(False)
         lease, self._lease = self._lease, None
         if lease:
             await lease.release()
@@ -293,5 +287,10 @@ class TextEngine:
                 LOG.warning("%s %s", self.model.name, reason)
                 await self._end(State.FAILED, reason)
 
+    def _mark(self) -> None:
+        if self._lease:
+            self._lease.mark(self.busy, self.pinned)
+
     def _become(self, state: State, why: str) -> None:
         self.state, self.why, self.since = state, why, time.time()
+        self._mark()

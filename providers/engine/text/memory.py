@@ -28,6 +28,10 @@ class MemoryLease(Protocol):
         waiting for another eviction would never end). Raises NoRoom, the lease as it was."""
         ...
 
+    def mark(self, in_use: int, pinned: bool) -> None:
+        """How many requests are in flight and whether it is pinned, told at each change."""
+        ...
+
     async def release(self) -> None:
         """The memory is free: nothing of the model is left."""
         ...

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 VLLM, TRANSFORMERS = "vllm", "transformers"
@@ -49,6 +50,16 @@ class TextSettings:
     freed_seconds: float = 5.0
     drain_seconds: float = 60.0
     term_seconds: float = 10.0
+
+
+class State(StrEnum):
+    """How an engine is."""
+
+    COLD = "cold"
+    LOADING = "loading"
+    READY = "ready"
+    ASLEEP = "asleep"
+    FAILED = "failed"
 
 
 class EngineFailed(Exception):

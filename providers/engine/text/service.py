@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from providers.engine.text.engine import State, TextEngine
+from providers.engine.text.engine import TextEngine
 from providers.engine.text.memory import Memory, NoRoom
-from providers.engine.text.model import EngineBusy, EngineFailed, TextModel, TextSettings
+from providers.engine.text.model import EngineBusy, EngineFailed, State, TextModel, TextSettings
 
 LOG = logging.getLogger(__name__)
 FAILURES, WINDOW = 3, 600.0  # so many within so many seconds, then the model rests
@@ -81,6 +81,7 @@ class TextService:
         self._engines: dict[str, TextEngine] = {}
         self._starting: dict[str, asyncio.Task[None]] = {}
         self._failed: dict[str, deque[float]] = {}
+        self._closing = False
 
     def offer(self, models: Iterable[TextModel]) -> None:
         """The models that there are now. One that runs keeps what it was started with until it has ended."""
@@ -142,7 +143,7 @@ class TextService:
 
     def pin(self, name: str, pinned: bool) -> None:
         """Whether it may be evicted. Raises UnknownModel."""
-        self.engine(name).pinned = pinned
+        self.engine(name).pin(pinned)
 
     async def free(self, name: str) -> bool:
         """Give memory back for another model: one that is awake sleeps if it can, another ends. False when it
@@ -152,13 +153,15 @@ class TextService:
             return False
         try:
             sleeps = engine.launcher.can_sleep and engine.model.sleeps
+            sleeps = sleeps and engine.estimate_bytes().device > 2 * self._settings.residual
             await (engine.sleep() if sleeps and engine.state is State.READY else engine.stop())
         except EngineBusy:
             return False
         return True
 
     async def close(self) -> None:
-        """End every engine, whatever runs."""
+        """End every engine, whatever runs; none is started any more."""
+        self._closing = True
         for task in self._starting.values():
             task.cancel()
         await asyncio.gather(*(one.kill() for one in self._engines.values()))
@@ -179,6 +182,8 @@ class TextService:
     async def _bring_up(self, engine: TextEngine) -> None:
         if engine.state is State.READY and not engine.changing:
             return
+        if self._closing:
+            raise EngineBusy("the host is stopping")
         name = engine.model.name
         self._check_failures(name)
         task = self._starting.get(name)
