@@ -119,7 +119,7 @@ class Installation:
         assert self.process is not None
         if name == "orchestrator":
             return self.process.pid if self.process.poll() is None else None
-        if name in ("web", "forkserver"):
+        if name in ("web", "forkserver", "jobs", "engine", "worker"):
             return self._child({f"by-{name}"})
         return self._child({f"telegram-{name}"[:15], f"widget-{name}"[:15]})
 

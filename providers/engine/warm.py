@@ -57,7 +57,7 @@ def _child(module: object, host: socket.socket, descriptor: int, request: dict[s
     try:
         host.close()
         die_with_parent()
-        name_process("by-engine")
+        name_process("by-worker")
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         worker = importlib.import_module("providers.engine.worker")
         worker.serve(socket.socket(fileno=descriptor), module)

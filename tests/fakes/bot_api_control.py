@@ -1,7 +1,7 @@
 """The fake Bot API server's control endpoint, for tests and benches in other processes."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -62,8 +62,8 @@ def _inject(api: "FakeBotApi", one: dict[str, Any]) -> dict[str, Any]:
 
 
 def _calls(api: "FakeBotApi", since: int) -> dict[str, Any]:
-    calls = [{**asdict(call), "chat_id": call.chat_id} for call in api.calls[since:]]
-    lost = [asdict(call) for call in api.lost_replies]
+    calls = [{**_told(call), "chat_id": call.chat_id} for call in api.calls[since:]]
+    lost = [_told(call) for call in api.lost_replies]
     polls = {token: bot.polls for token, bot in api.store.bots.items()}
     return {
         "calls": calls,
@@ -74,9 +74,16 @@ def _calls(api: "FakeBotApi", since: int) -> dict[str, Any]:
     }
 
 
+def _told(call: Any) -> dict[str, Any]:
+    """A call as JSON: without its files."""
+    params = {name: value for name, value in call.params.items() if not isinstance(value, web.FileField)}
+    return {**{one.name: getattr(call, one.name) for one in fields(call)}, "params": params}
+
+
 def _visible(api: "FakeBotApi", query: Any) -> dict[str, Any]:
     shown = api.visible(int(query["chat_id"]), query.get("token"))
-    return {"messages": [asdict(one) for one in shown]}
+    told = [{**asdict(one), "media": [kind for kind, _ in one.media]} for one in shown]
+    return {"messages": told}
 
 
 def _json(body: Any, status: int = 200) -> web.Response:
