@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Row, new_id, now
+from db.jobs import ENDED, JOB
 
 
 class Artifact(Row):
@@ -65,6 +66,7 @@ class Artifact(Row):
     expires_at: Mapped[float | None] = mapped_column(Float)
 
 
+NEWEST = 5000
 ARTIFACT = cast(Table, Artifact.__table__)
 BLANK: dict[str, Any] = {
     "job_id": None, "number": 0, "channel_id": None, "chat_key": "", "source": "", "poster": "", "width": 0,
@@ -135,8 +137,9 @@ async def children_of(conn: AsyncConnection, artifact_id: str, limit: int) -> li
 
 
 async def models_made(conn: AsyncConnection, limit: int = 100) -> list[str]:
-    """The models that artifacts were made by."""
-    query = select(ARTIFACT.c.model).where(ARTIFACT.c.model != "").distinct().order_by(ARTIFACT.c.model)
+    """The models that the newest artifacts were made by."""
+    newest = select(ARTIFACT.c.model).order_by(ARTIFACT.c.id.desc()).limit(NEWEST).subquery()
+    query = select(newest.c.model).where(newest.c.model != "").distinct().order_by(newest.c.model)
     return list((await conn.execute(query.limit(limit))).scalars())
 
 
@@ -151,6 +154,12 @@ async def delete_expired(conn: AsyncConnection, moment: float, limit: int) -> li
     old = select(ARTIFACT.c.id).where(ARTIFACT.c.expires_at < moment).limit(limit)
     gone = delete(ARTIFACT).where(ARTIFACT.c.id.in_(old)).returning(ARTIFACT.c.key, ARTIFACT.c.poster)
     return list((await conn.execute(gone)).all())
+
+
+async def open_jobs_among(conn: AsyncConnection, job_ids: Collection[str]) -> set[str]:
+    """Which of these jobs have not ended: the rows of their files may still come."""
+    query = select(JOB.c.id).where(JOB.c.id.in_(job_ids), JOB.c.status.not_in(ENDED))
+    return set((await conn.execute(query)).scalars())
 
 
 async def keys_among(conn: AsyncConnection, keys: Collection[str]) -> set[str]:

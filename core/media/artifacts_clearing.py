@@ -54,13 +54,17 @@ async def clear_orphans(database: Database, store: Store, before: float | None =
     total = await store.clear_unfinished(moment)
     async for keys in store.older(moment):
         dated = [key for key in keys if DATED.match(key)]
-        possible = {base_of(key) + suffix for key in dated for suffix in SUFFIXES.values()}
-        async with database.reading() as conn:
-            known = (
-                {base_of(key) for key in await artifacts.keys_among(conn, possible)} if possible else set()
-            )
-        for key in dated:
-            if base_of(key) not in known:
-                await store.delete(key)
-                total += 1
+        for key in await _unknown(database, dated) if dated else ():
+            await store.delete(key)
+            total += 1
     return total
+
+
+async def _unknown(database: Database, keys: list[str]) -> list[str]:
+    """Those that no row names, and whose job will not make one any more."""
+    jobs = {base_of(key): base_of(key).rpartition("/")[2].rsplit("-", 2)[0] for key in keys}
+    possible = [base + suffix for base in jobs for suffix in SUFFIXES.values()]
+    async with database.reading() as conn:
+        known = {base_of(key) for key in await artifacts.keys_among(conn, possible)}
+        unended = await artifacts.open_jobs_among(conn, list(jobs.values()))
+    return [key for key in keys if base_of(key) not in known and jobs[base_of(key)] not in unended]
