@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from providers.engine.text.memory import NoRoom
 from providers.engine.text.model import EngineBusy, EngineFailed, TextModel
 from providers.engine.text.process import reap_orphans, spawn, started_at
-from tests.engine.text_support import Bench, bench, until
+from tests.engine.text_support import ROOT, Bench, bench, until
 
 
 def left(folder: Path) -> list[Path]:
@@ -272,6 +273,33 @@ async def test_what_an_earlier_life_left_running_is_ended(tmp_path: Path) -> Non
     assert await child.wait() == -signal.SIGKILL
     assert started_at(1) is not None and not left(tmp_path)
     await child.end(1)
+
+
+HOST = """
+import asyncio, os, sys
+from pathlib import Path
+from providers.engine.text.process import spawn
+
+async def main():
+    child = await spawn(("sleep", "60"), dict(os.environ), Path(sys.argv[1]))
+    print(child.pid, flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+async def test_killed_hosts_leave_no_servers(tmp_path: Path) -> None:
+    argv = (sys.executable, "-c", HOST, str(tmp_path))
+    host = await asyncio.create_subprocess_exec(*argv, stdout=asyncio.subprocess.PIPE, cwd=ROOT)
+    assert host.stdout
+    pid = int(await host.stdout.readline())
+    await asyncio.sleep(0.2)
+    assert started_at(pid)
+    host.kill()
+    await host.wait()
+    await until(lambda: started_at(pid) is None)
+    assert len(left(tmp_path)) == 1 and reap_orphans(tmp_path) == 0 and not left(tmp_path)
 
 
 async def test_a_missing_program_is_told(tmp_path: Path) -> None:

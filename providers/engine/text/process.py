@@ -8,13 +8,16 @@ import asyncio
 import json
 import logging
 import os
+import shutil
 import signal
+import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 LOG = logging.getLogger(__name__)
+GUARD = Path(__file__).with_name("guard.py")
 LAST_LINES, LONGEST_LINE = 60, 2000
 
 
@@ -74,10 +77,13 @@ class Child:
 
 
 async def spawn(argv: Sequence[str], environment: Mapping[str, str], records: Path) -> Child:
-    """Start a server. Raises OSError where its program is missing."""
+    """Start a server, which dies with this process. Raises OSError where its program is missing."""
+    if shutil.which(argv[0]) is None:
+        raise FileNotFoundError(argv[0])
     await asyncio.to_thread(records.mkdir, parents=True, exist_ok=True)
     process = await asyncio.create_subprocess_exec(
-        *argv, env=dict(environment), start_new_session=True, cwd=records,
+        sys.executable, "-I", "-S", str(GUARD), *argv,
+        env=dict(environment), start_new_session=True, cwd=records,
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     record = records / f"{process.pid}.json"
@@ -96,7 +102,8 @@ def reap_orphans(records: Path) -> int:
         except (ValueError, KeyError, TypeError):
             LOG.warning("A record of a process cannot be read: %s", record)
         else:
-            if started is not None and started_at(pid) == started:
+            # A group whose leader is gone keeps its number from being given to another process.
+            if started is not None and started_at(pid) in (started, None) and group_of(pid):
                 with suppress(ProcessLookupError):
                     os.killpg(pid, signal.SIGKILL)
                     killed += 1
