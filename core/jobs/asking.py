@@ -16,6 +16,7 @@ from db import jobs
 from db.base import now
 from providers.errors import ErrorClass, ProviderError
 from providers.media.cards import BadMediaRequest
+from providers.media.lost import answer_lost
 from providers.media.types import EngineDied, Handle, MediaModel, Progress, Repeat
 
 LOOK_EVERY = 0.5  # seconds between looks at a wish to cancel, and between writes of progress
@@ -43,22 +44,19 @@ async def submit(bench: Bench, job_id: str, attempt: int) -> bool:
         await end(bench, row, Ended(jobs.FAILED, "request", str(error)))
         return False
     except ProviderError as error:
-        await failed(bench, row, error)
-        return False
-    if handle is None:
-        await end(bench, row, Ended(jobs.FAILED, "lost", "the answer to a paid request was lost"))
+        await failed(bench, row, error, lost=answer_lost(error))
         return False
     return await bench.change(row, submit={**row.submit, "handle": handle}, phase="running")
 
 
-async def _patiently(bench: Bench, row: Any, model: MediaModel, candidate: Candidate) -> Handle | None:
+async def _patiently(bench: Bench, row: Any, model: MediaModel, candidate: Candidate) -> Handle:
     """Begin; where a repeated submit does no harm, a lost answer or a restarting server is waited for."""
     tries = SUBMIT_AGAIN if model.repeat is not Repeat.NEVER else ()
     for pause in tries:
         try:
             return await _begin(bench, row, model, candidate)
         except ProviderError as error:
-            if error.error_class not in PASSING:
+            if error.error_class not in PASSING and not answer_lost(error):
                 raise
             logger.info("job %s: not begun, again in %.1f s: %s", row.id, pause, error)
         await asyncio.sleep(pause)
@@ -66,12 +64,13 @@ async def _patiently(bench: Bench, row: Any, model: MediaModel, candidate: Candi
     return await _begin(bench, row, model, candidate)
 
 
-async def _begin(bench: Bench, row: Any, model: MediaModel, candidate: Candidate) -> Handle | None:
-    """The handle; None when nobody can tell whether an earlier life has begun already."""
+async def _begin(bench: Bench, row: Any, model: MediaModel, candidate: Candidate) -> Handle:
+    """The handle. Raises ProviderError, an unanswered one when nobody can tell whether an earlier life has
+    begun already."""
     key = row.submit["key"]
     if row.submit.get("asked"):
         if model.repeat is Repeat.NEVER:
-            return None
+            raise ProviderError(ErrorClass.TRANSIENT, "the answer to a paid request was lost")
         if model.repeat is Repeat.FIND and (known := await model.find(key)) is not None:
             return known
     # From here on a crash must find this note: what may have been paid for is not asked for again.
@@ -181,8 +180,9 @@ async def _cancelled(bench: Bench, row: Any, model: MediaModel) -> bool:
     return False
 
 
-async def failed(bench: Bench, row: Any, error: ProviderError) -> None:
-    """Learn from a failure: who failed rests, and this job asks it no more."""
+async def failed(bench: Bench, row: Any, error: ProviderError, *, lost: bool = False) -> None:
+    """Learn from a failure: who failed rests, and this job asks it no more. A `lost` answer may have been
+    paid for: that candidate is never asked again for this job, whatever passes."""
     begun = row.submit
     logger.warning("job %s: %s:%s: %s", row.id, begun["provider_id"], begun["model"], error)
     kills = row.engine_kills + isinstance(error, EngineDied)
@@ -190,6 +190,7 @@ async def failed(bench: Bench, row: Any, error: ProviderError) -> None:
         "provider_id": begun["provider_id"], "model": begun["model"], "key_number": begun["key_number"],
         "error_class": str(error.error_class), "error": error.message[:500],
         "seconds": round(now() - begun["began"], 3), "over": isinstance(error, EngineDied),
+        "lost": lost and "handle" not in begun,
     }  # fmt: skip
     await _learn(bench, row, error)
     if kills >= MOST_KILLS:

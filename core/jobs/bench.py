@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.jobs.candidates import scopes_for
-from core.jobs.presets import Presets
+from core.media.presets import Presets
 from core.media.store import Store
 from core.routing.book import RouteBook
 from core.routing.cooldown import Cooldown

@@ -1,9 +1,10 @@
 """Which media models may do a job, in the order in which they are asked."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from core.media.presets import Preparing
 from core.routing.scopes import Scopes, scopes_of
 from providers.errors import ProviderError
 from providers.media.cards import BadMediaRequest, Card, fit
@@ -80,7 +81,7 @@ async def candidates_for(
     lines: Sequence[str],
     providers: Mapping[str, ProviderConfig],
     request: MediaRequest,
-    prepare: Callable[[str, MediaRequest], MediaRequest] = lambda _model, request: request,
+    prepare: Preparing,
 ) -> Candidates:
     """The candidates that a route's lines name ("provider:model", "provider:auto" or "auto"); `prepare` fills
     in what a model's preset says."""
@@ -89,7 +90,7 @@ async def candidates_for(
     for line in lines:
         for config, model, card in await _expand(line, providers, request):
             try:
-                prepared = prepare(model, request)
+                prepared = prepare(model, request, card)
                 fitted = fit(prepared, card) if card else prepared
             except BadMediaRequest as error:
                 refused.setdefault(f"{config.id}:{model}", error)

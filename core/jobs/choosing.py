@@ -71,7 +71,7 @@ async def _first(
     rests, or that failed in a way that passes."""
     await bench.cooldown.refresh()
     failed = {
-        (one["provider_id"], one["model"], one["key_number"]): one["error_class"]
+        (one["provider_id"], one["model"], one["key_number"]): "" if one.get("lost") else one["error_class"]
         for one in tried
         if not one.get("over")
     }
@@ -93,7 +93,7 @@ async def _first(
 async def _nobody(bench: Bench, row: Any, found: Candidates, wait: float | None) -> None:
     """Wait for whoever rests, or give the job up and say why."""
     if wait is not None and row.attempt < MOST_WAITS and now() + wait < row.expires_at:
-        tried = [{**one, "over": one["error_class"] in PASSING} for one in row.tried]
+        tried = [{**one, "over": one["error_class"] in PASSING and not one.get("lost")} for one in row.tried]
         async with bench.database.transaction() as conn:
             await jobs.wait_again(conn, row, tried, now() + wait)
         return
@@ -101,6 +101,8 @@ async def _nobody(bench: Bench, row: Any, found: Candidates, wait: float | None)
     classes = [one["error_class"] for one in row.tried]
     if bad is not None and not row.tried:
         ended = Ended(jobs.FAILED, "request", str(bad))
+    elif any(one.get("lost") for one in row.tried):
+        ended = Ended(jobs.FAILED, "lost", "the answer to a paid request was lost")
     elif any(one == ErrorClass.CONTENT for one in classes):
         ended = Ended(jobs.FAILED, "moderated", row.tried[-1]["error"])
     elif classes and all(one in FUTILE for one in classes):

@@ -11,8 +11,8 @@ from core.jobs.bench import Bench
 from core.jobs.choosing import choose
 from core.jobs.ending import finish, keep
 from core.jobs.order import Order, Wish
-from core.jobs.presets import Presets
 from core.jobs.submit import place
+from core.media.presets import Presets
 from core.media.store import Store
 from core.provider_secrets import ProviderSecrets
 from core.routing.book import RouteBook

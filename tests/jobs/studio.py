@@ -96,7 +96,7 @@ class Model:
         vendor.begun.add(key)
         if vendor.loses:
             vendor.loses -= 1
-            raise ProviderError(ErrorClass.CONNECT, "the connection broke")
+            raise ProviderError(ErrorClass.TRANSIENT, "the connection broke")
         return {"id": key}
 
     async def find(self, key: str) -> Handle | None:

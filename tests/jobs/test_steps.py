@@ -109,10 +109,15 @@ async def test_a_lost_answer_is_found_again(shop: Workshop, repeat: Repeat, subm
     assert len({key for _, key, _ in VENDORS["one"].submits}) == 1
 
 
-async def test_what_may_be_paid_for_is_not_asked_again(shop: Workshop) -> None:
+@pytest.mark.parametrize(
+    ("lines", "ended"), [(("one:fast",), ("failed", "lost")), (("one:fast", "two:fast"), ("done", ""))]
+)
+async def test_what_may_be_paid_for_is_not_asked_again(
+    shop: Workshop, lines: tuple[str, ...], ended: tuple[str, str]
+) -> None:
     """A runner that died between the submit and its answer, and a vendor that cannot be asked."""
     VENDORS["one"].repeat = Repeat.NEVER
-    job_id = await shop.order()
+    job_id = await shop.order(*lines)
     row = await shop.claim()
     async with shop.database.transaction() as conn:
         begun = {
@@ -126,7 +131,17 @@ async def test_what_may_be_paid_for_is_not_asked_again(shop: Workshop) -> None:
         await jobs.change_job(conn, row.id, row.attempt, submit=begun)
     await work(shop.bench, row.id, row.attempt)
     row = await shop.row(job_id)
-    assert (row.status, row.reason, VENDORS["one"].submits) == ("failed", "lost", [])
+    assert (row.status, row.reason, VENDORS["one"].submits) == (*ended, [])
+
+
+async def test_a_paid_answer_that_is_lost_is_never_asked_for_again(shop: Workshop) -> None:
+    VENDORS["one"].repeat, VENDORS["one"].loses = Repeat.NEVER, 9
+    await shop.order("one:fast")
+    row = await shop.work()
+    assert (row.status, row.reason, len(VENDORS["one"].submits)) == ("failed", "lost", 1)
+    await shop.order("one:fast", "two:fast")
+    row = await shop.work()
+    assert (row.status, row.provider_id, len(VENDORS["one"].submits)) == ("done", "two", 2)
 
 
 async def test_asking_that_fails_is_asked_again(shop: Workshop) -> None:
