@@ -19,6 +19,11 @@ from db import artifacts
 from db.operators import add_audit
 
 router = api_router("artifacts")
+BINARY = {"type": "string", "format": "binary"}
+FILE: dict[str, Any] = {
+    "description": "The file, or the part that was asked for",
+    "content": {"image/*": {"schema": BINARY}, "video/*": {"schema": BINARY}},
+}
 
 
 class Artifact(BaseModel):
@@ -84,7 +89,7 @@ async def get_artifact(artifact_id: Id, request: Request, parts: Parts) -> Artif
     return await _shown(request, await _row(parts, artifact_id))
 
 
-@router.get("/artifacts/{artifact_id}/content", response_class=Response)
+@router.get("/artifacts/{artifact_id}/content", response_class=Response, responses={200: FILE, 206: FILE})
 async def artifact_content(artifact_id: Id, request: Request, parts: Parts) -> Response:
     """Its file; ranges are answered."""
     return await answer_file(request, await _row(parts, artifact_id), download=True)
