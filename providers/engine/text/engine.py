@@ -220,7 +220,7 @@ class TextEngine:
             await self._lease.adjust(need.device, need.host + self.model.weights, wait=False)
         except NoRoom:
             levels = (2,)
-        held: int | None = None
+        held = await self._memory.held(self.pids)
         for level in levels:
             self._level = level
             await self._server.calls.sleep(level, self._settings.sleep_seconds)

@@ -17,6 +17,7 @@ from providers.engine.hub.found import TEXT, FoundModel
 from providers.engine.hub.scan import scan, text_models
 from providers.engine.ledger import Lease, Ledger
 from providers.engine.text.calls import open_http
+from providers.engine.text.gpu import GpuMemory
 from providers.engine.text.memory import MemoryLease
 from providers.engine.text.model import TextSettings
 from providers.engine.text.process import reap_orphans
@@ -55,6 +56,7 @@ class LedgerMemory:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self._gpu = GpuMemory()
         self.service: TextService | None = None
 
     @property
@@ -71,7 +73,8 @@ class LedgerMemory:
 
     async def held(self, pids: Sequence[int]) -> int | None:
         """Bytes that processes hold on the devices; None where it cannot be told."""
-        return await self._ledger.held(pids)
+        told = await self._ledger.held(pids)
+        return await self._gpu.held(pids) if told is None else told
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ class TextOptions:
     home: Path
     cache: Path
     folders: tuple[Path, ...]
-    device: str  # cuda or cpu
+    device: str  # cuda, or anything else for the CPU
     environment: Mapping[str, str]
     commands: Mapping[str, tuple[str, ...]] | None = None
 
@@ -100,7 +103,7 @@ class TextHost:
         }
         settings = TextSettings(
             commands, options.home / "text", options.environment,
-            lora_folders=(options.cache, *options.folders), device=options.device,
+            lora_folders=(options.cache, *options.folders), device="cuda" if self.kind == "vllm" else "cpu",
         )  # fmt: skip
         self.service = TextService(settings, self._memory, self._http)
         self._memory.service = self.service
