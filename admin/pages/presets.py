@@ -1,6 +1,7 @@
 """Presets: what models are asked with where a caller leaves it open."""
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +26,7 @@ LABELS = {
 }  # fmt: skip
 WORDS = ("prefix", "suffix", "negative")
 MOST_LINES = 40
+SPAN = re.compile(r"\[\s*(-?[\d.]+)\s*,\s*(-?[\d.]+)\s*\]$")
 
 
 def _number(text: str) -> Any:
@@ -45,22 +47,38 @@ def _read(form: FormData) -> Values:
             values[name] = _number(given)
         if low or high:
             limits[name] = [_number(low), _number(high)]
-    values |= _lines(text_of(form, "more"))
+    further, bounds = _lines(text_of(form, "more"))
     words = {name: text_of(form, name).replace("\r\n", "\n") for name in WORDS}
     return {
-        **texts_of(form, "name", "task"), **words, "models": text_of(form, "models"), "values": values,
-        "limits": limits,
-        "standard": form.get("standard") == "on",
+        **texts_of(form, "name", "task"), **words, "models": text_of(form, "models"),
+        "values": values | further, "limits": limits | bounds, "standard": form.get("standard") == "on",
     }  # fmt: skip
 
 
-def _lines(text: str) -> Values:
-    """Further parameters, one a line: shift = 3. A line that is none is left for the check to refuse."""
-    found: Values = {}
+def _lines(text: str) -> tuple[Values, Values]:
+    """Further parameters and their limits, one a line: shift = 3 [1, 10]. A line that is none is left for the
+    check to refuse."""
+    values: Values = {}
+    limits: Values = {}
     for line in filter(str.strip, text.splitlines()[:MOST_LINES]):
         name, equals, value = (part.strip() for part in line.partition("="))
-        found[name if equals and value else f"{name} = ?"] = _number(value) if value else ""
-    return found
+        if found := SPAN.search(value):
+            limits[name] = [_number(found[1]), _number(found[2])]
+            value = value[: found.start()].strip()
+        if not found or value:
+            values[name if equals and value else f"{name} = ?"] = _number(value) if value else ""
+    return values, limits
+
+
+def _written(row: PresetView) -> str:
+    """Further parameters as such lines."""
+    names = [name for name in dict.fromkeys([*row.values, *row.limits]) if name not in COMMON]
+    lines = []
+    for name in names:
+        value = json.dumps(row.values[name], ensure_ascii=False) if name in row.values else ""
+        span = "[{:g}, {:g}]".format(*row.limits[name]) if name in row.limits else ""
+        lines.append(f"{name} = {value} {span}".strip().replace("  ", " "))
+    return "\n".join(lines)
 
 
 def _fill(row: PresetView) -> Values:
@@ -70,10 +88,7 @@ def _fill(row: PresetView) -> Values:
         shown[f"values.{name}"] = row.values.get(name)
         low, high = row.limits.get(name, (None, None))
         shown[f"low.{name}"], shown[f"high.{name}"] = low, high
-    more = {name: value for name, value in row.values.items() if name not in COMMON}
-    shown["more"] = "\n".join(
-        f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in more.items()
-    )
+    shown["more"] = _written(row)
     return shown
 
 

@@ -4,7 +4,7 @@ from tests.admin.panel import Panel
 
 FORM = {"id": "ink", "name": "Ink", "models": "*flux*, *sdxl*", "task": "text_to_image", "standard": "on",
         "values.steps": "30", "low.steps": "10", "high.steps": "50", "values.guidance": "3,5",
-        "prefix": "Ink drawing of", "more": "shift = 3\nscheduler = euler\nfast = true"}  # fmt: skip
+        "prefix": "Ink drawing of", "more": "shift = 3 [1, 9.5]\ncfg = [0, 4]\nscheduler = euler\nfast = true"}  # fmt: skip
 
 
 async def test_a_preset_is_made_changed_and_deleted(owned: Panel) -> None:
@@ -16,7 +16,8 @@ async def test_a_preset_is_made_changed_and_deleted(owned: Panel) -> None:
         'value="30"',
         'value="3.5"',
         "Ink drawing of",
-        "shift = 3",
+        "shift = 3 [1, 9.5]",
+        "cfg = [0, 4]",
         'scheduler = "euler"',
         "fast = true",
     ):
@@ -38,6 +39,8 @@ async def test_a_preset_is_made_changed_and_deleted(owned: Panel) -> None:
 
 async def test_ours_are_read_and_copied_only(owned: Panel) -> None:
     page = (await owned.client.get("/presets/flux-dev")).text
+    wan = (await owned.client.get("/presets/new?copy=wan-2-2-14b")).text
+    assert "guidance_2 = 3.0 [1, 10]" in wan
     assert "It comes with Botyard" in page and "https://huggingface.co/docs" in page
     assert 'name="models" type="text" value="*flux.1-dev*" required disabled' in page
     assert (await owned.post("/presets/flux-dev", FORM)).status_code == 404
