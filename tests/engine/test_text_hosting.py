@@ -86,6 +86,9 @@ async def test_pinned_and_unsafe_models(front: Front) -> None:
     assert bad["unsafe"] == "its weights are a pickle: pytorch_model.bin"
     with pytest.raises(UnknownModel):
         await front.host.command("bad", "load")
+    for name, verb, status in (("bad", "load", 409), ("nobody", "load", 404), ("b", "sleep", 200)):
+        assert (await front.host.ordered(name, verb)).status == status
+    assert (await front.host.ordered("a", "sleep")).status == 409  # it does not run
 
 
 async def test_downloads_over_http(front: Front, tmp_path: Path) -> None:

@@ -18,11 +18,11 @@ from providers.engine.hub.scan import scan, text_models
 from providers.engine.ledger import Lease, Ledger
 from providers.engine.text.calls import open_http
 from providers.engine.text.gpu import GpuMemory
-from providers.engine.text.memory import MemoryLease
-from providers.engine.text.model import TextSettings
+from providers.engine.text.memory import MemoryLease, NoRoom
+from providers.engine.text.model import EngineBusy, EngineFailed, TextSettings
 from providers.engine.text.process import reap_orphans
 from providers.engine.text.proxy import TextProxy
-from providers.engine.text.service import TextService
+from providers.engine.text.service import TextService, UnknownModel
 
 LOG = logging.getLogger(__name__)
 WITH_CLIENT = ("diffusers", "transformers", "vllm")  # each brings the hub's client
@@ -156,6 +156,24 @@ class TextHost:
             })  # fmt: skip
         return entries
 
+    async def ordered(self, name: str, verb: str) -> web.Response:
+        """POST /models/NAME/VERB for a text model, with a refusal that says why."""
+        found = self.found.get(name)
+        if found and not found.usable:
+            return _refused(409, "unsafe" if found.unsafe else "absent", found.unsafe or found.problem)
+        try:
+            await self.command(name, verb)
+        except UnknownModel:
+            return _refused(404, "model", "no such model")
+        except EngineBusy as error:
+            return _refused(409, "in_use", str(error))
+        except NoRoom as error:
+            numbers = {"need": error.need, "have": error.have, "held_by": list(error.held_by)}
+            return web.json_response({"error": {"class": "overload", **numbers}}, status=507)
+        except EngineFailed as error:
+            return _refused(409, "load", str(error))
+        return web.json_response(next(one for one in self.models() if one["name"] == name))
+
     async def command(self, name: str, verb: str) -> None:
         """load, unload, sleep, pin or unpin. Raises UnknownModel, EngineBusy, NoRoom, EngineFailed."""
         if verb in ("pin", "unpin"):
@@ -183,6 +201,10 @@ class TextHost:
         if any(one.state == "done" and one.repo not in self.found for one in downloads):
             await self.look()
         return web.json_response({"downloads": [one.as_json() for one in downloads]})
+
+
+def _refused(status: int, field: str, reason: str) -> web.Response:
+    return web.json_response({"error": {"field": field, "reason": reason}}, status=status)
 
 
 def _program(name: str) -> str:
