@@ -11,6 +11,7 @@ from admin.api import (
     instances,
     knowledge,
     limits,
+    media_jobs,
     models,
     presets,
     providers,
@@ -38,5 +39,6 @@ for part in (
     usage,
     artifacts,
     presets,
+    media_jobs,
 ):
     router.include_router(part.router)

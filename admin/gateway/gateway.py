@@ -38,6 +38,7 @@ from providers.types import ChatRequest
 PREFIX, MODELS = "/v1", "/models"
 PASSED = ("/embeddings", "/responses")
 PASSING = "admin.gateway.passing"  # loaded when first used: it brings the vendors' HTTP client
+MEDIA = {"images": "admin.gateway.images", "videos": "admin.gateway.videos"}
 WITHIN = 600.0  # seconds for a whole answer, as the official clients wait
 logger = logging.getLogger(__name__)
 
@@ -113,7 +114,11 @@ class Gateway:
         await self.ledger.close()
 
     async def _answer(self, scope: Scope, receive: Receive, outlet: Outlet) -> None:
-        name, rest = _split(scope["path"].removeprefix(PREFIX))
+        path = scope["path"].removeprefix(PREFIX)
+        if media := MEDIA.get(path.split("/")[1]) if "/" in path else None:
+            await importlib.import_module(media).serve(path, scope, receive, outlet, self._access)
+            return
+        name, rest = _split(path)
         method, endpoint = self._endpoints.get(name, ("", None))
         if endpoint is None or (rest and name != MODELS):
             raise ApiError(404, "There is nothing at this address.", code="unknown_url")

@@ -1,0 +1,231 @@
+"""The desk where programs order pictures and videos: checked, within limits, placed once, and followed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+
+from admin.gateway.errors import ApiError, limited
+from admin.gateway.images_errors import bad_media, too_long
+from admin.gateway.images_inputs import Given, Inputs
+from admin.gateway.images_names import Names
+from admin.gateway.images_reading import Caller, Reading
+from admin.services import Services
+from core.jobs.answering import answer_chat, working_message
+from core.jobs.candidates import Candidate, candidates_for
+from core.jobs.order import Order, Source, Wish
+from core.jobs.submit import HOURS, LONGEST_PROMPT, forget, ordered_before, place
+from core.limits.jobs import payer_of, reserve_job, settle_job
+from core.limits.limits import Grant, Limits
+from core.limits.payer import Payer
+from core.limits.rule import rules_of
+from core.media.artifacts_clearing import delete_files
+from core.media.presets import Presets
+from core.media.routes import ENGINE, MediaRoute
+from core.media.store import Store
+from core.routing.allowance import Allowance
+from core.routing.spec import RouteSpec
+from db import artifacts, jobs, outbox
+from db.base import new_id, now
+from providers.media.cards import BadMediaRequest
+from providers.types import ProviderConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """An order as it comes in. `name` is a route or model; `again` makes a repeated order the same job;
+    `hints` are parameters that count only where every model that may be asked knows them."""
+
+    name: str
+    wish: Wish
+    pictures: tuple[Given, ...] = ()
+    again: str = ""
+    hints: Mapping[str, Any] = field(default_factory=dict)
+    language: str = "en"
+
+    def with_key(self, again: str) -> "Ask":
+        """The same with what makes a repeated order the same job."""
+        return replace(self, again=again)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A job's row; `new` is False when the order was there already."""
+
+    row: Any
+    new: bool
+
+
+class Desk(Reading):
+    """Takes orders and shows what became of them. Whatever it refuses is an ApiError."""
+
+    def __init__(self, services: Services, store: Store) -> None:
+        super().__init__(services.database)
+        self._services = services
+        self._store = store
+        self._limits = Limits(services.database)
+        self._ttl = services.settings.task_ttl_hours
+        self.names = Names(services.database, services.book)
+        self.inputs = Inputs(services.database, store)
+
+    async def order(self, caller: Caller, ask: Ask) -> Placed:
+        """Place an order; the same one again is the same job."""
+        for name in ("prompt", "negative"):
+            if len(getattr(ask.wish, name)) > LONGEST_PROMPT:
+                raise too_long(name)
+        route = await self.names.find(caller.key, ask.name, ask.wish.task.makes)
+        await self.inputs.check(caller.key, ask.pictures)
+        wish, found = await self._fitting(route, ask)
+        order = Order(
+            wish, route.candidates, caller.source, route_id=route.id or None, key_id=caller.key_id,
+            key=ask.again, language=ask.language, queue=route.queue,
+        )  # fmt: skip
+        if known := await self._known(order):
+            return Placed(known, False)
+        order = replace(order, wish=replace(wish, inputs=await self.inputs.keep(caller.key, ask.pictures)))
+        return await self._placed(caller, route, order, _price(found))
+
+    async def cancel(self, job_id: str) -> bool:
+        """Cancel; False when it has ended already."""
+        row: Any = None
+        async with self._database.transaction() as conn:
+            status = await jobs.cancel_job(conn, job_id)
+            if status == jobs.CANCELLED:  # it waited: nobody else will say so
+                row = await jobs.get_job(conn, job_id)
+                await settle_job(conn, row, [])
+                await answer_chat(conn, row, jobs.CANCELLED, "cancelled", [])
+        await self._wake(row)
+        return status is not None
+
+    async def retry(self, row: Any) -> bool:
+        """Let a failed or cancelled job wait once more, within the limits; False for others."""
+        if row.status not in (jobs.FAILED, jobs.CANCELLED):
+            return False
+        wish = Wish.from_json(row.request)
+        book = await self._services.book.current()
+        named = book.named_by(row.candidates)
+        local = tuple(one.id for one in named if one.kind == ENGINE)
+        lines, tasks = tuple(row.candidates), frozenset({wish.task})
+        route = MediaRoute(row.route_id or "", wish.task.makes, lines, tasks, local=local)
+        _, found = await self._fitting(route, Ask("", wish))
+        grant = await self._reserve(payer_of(row), route.id, named, row.id, _price(found))
+        if grant.allowance != Allowance():
+            await self._limits.settle(grant, [])
+            raise limited(grant.allowance.resets_at)
+        async with self._database.transaction() as conn:
+            waits = await jobs.again(conn, row.id, now() + self._ttl * HOURS)
+            if waits and row.channel_id and row.reply:
+                message = working_message(row)
+                await outbox.add_outbound(
+                    conn, row.channel_id, row.chat_key, message.to_json(), message.message_id
+                )
+        await self._wake(row)
+        return waits
+
+    async def delete(self, row: Any) -> None:
+        """Cancel a job that has not ended; else delete it, with what it made."""
+        if await self.cancel(row.id):
+            return
+        async with self._database.transaction() as conn:
+            made = await artifacts.artifacts_of(conn, row.id)
+            for one in made:
+                await artifacts.delete_artifact(conn, one.id)
+            await forget(conn, row.id)
+        for one in made:
+            await delete_files(self._store, one.key, one.poster)
+
+    async def to_front(self, job_id: str) -> bool:
+        """Move a waiting job before all others."""
+        async with self._database.transaction() as conn:
+            moved = await jobs.put_first(conn, job_id)
+        await self._services.control.wake("jobs")
+        return moved
+
+    async def _wake(self, row: Any) -> None:
+        await self._services.control.wake("jobs")
+        if row is not None and row.channel_id:
+            await self._services.control.wake("outbox", row.channel_id)
+
+    async def _fitting(self, route: MediaRoute, ask: Ask) -> tuple[Wish, Sequence[Candidate]]:
+        """The wish with those hints that count, and who can do it."""
+        roles = tuple(Source(one.role, artifact=one.artifact or "-") for one in ask.pictures)
+        wish = replace(ask.wish, inputs=roles or ask.wish.inputs)
+        found = await self._candidates(route, wish)
+        known = [{option.name for option in one.card.options} for one in found if one.card]
+        hints = {name: value for name, value in ask.hints.items() if all(name in names for names in known)}
+        if not hints:
+            return wish, found
+        wish = replace(wish, params={**hints, **wish.params})
+        return wish, await self._candidates(route, wish)
+
+    async def _candidates(self, route: MediaRoute, wish: Wish) -> Sequence[Candidate]:
+        request = wish.request([(Path("-"), "image/png")] * len(wish.inputs))
+        providers = (await self._services.book.current()).providers
+        try:
+            prepare = await Presets(self._database).preparing(wish)
+            found = await candidates_for(route.candidates, providers, request, prepare)
+        except BadMediaRequest as error:
+            raise bad_media(error) from error
+        if not found.eligible:
+            bad = next((one for one in found.refused.values() if isinstance(one, BadMediaRequest)), None)
+            if bad is not None:
+                raise bad_media(bad)
+            if not route.local:  # an engine host that sleeps says later what it can
+                raise bad_media(BadMediaRequest("task", "task", ", ".join(sorted(route.tasks))))
+        return found.eligible
+
+    async def _known(self, order: Order) -> Any | None:
+        """The job of an earlier order with this key. Raises ApiError when that was for something else."""
+        async with self._database.reading() as conn:
+            row = await ordered_before(conn, order)
+        if row is None:
+            return None
+        was, asked = Wish.from_json(row.request), order.wish
+        if replace(was, inputs=()) != replace(asked, inputs=()) or len(was.inputs) != len(asked.inputs):
+            text = "This Idempotency-Key was used for another request."
+            raise ApiError(409, text, param="Idempotency-Key", code="idempotency_key_reused")
+        return row
+
+    async def _placed(self, caller: Caller, route: MediaRoute, order: Order, price: float) -> Placed:
+        job_id = new_id()
+        book = await self._services.book.current()
+        named = tuple(book.providers[one] for one in route.providers if one in book.providers)
+        payer = Payer(caller.source, key_id=caller.key_id)
+        grant = await self._reserve(payer, route.id, named, job_id, price)
+        lines = _allowed(route, grant.allowance)
+        row: Any = None
+        try:
+            if grant.allowance.stopped or not lines:
+                raise limited(grant.allowance.resets_at)
+            async with self._database.transaction() as conn:
+                row = await place(conn, replace(order, candidates=lines), self._ttl, job_id)
+        except IntegrityError:  # the same key came twice at once
+            row = await self._known(order)
+            if row is None:
+                raise
+        finally:
+            if row is None or row.id != job_id:
+                await self._limits.settle(grant, [])
+        await self._services.control.wake("jobs")
+        return Placed(row, row.id == job_id)
+
+    async def _reserve(
+        self, payer: Payer, route_id: str, named: tuple[ProviderConfig, ...], job_id: str, price: float
+    ) -> Grant:
+        rules = rules_of((await self._services.book.current()).limits)
+        held = (job_id, price, self._ttl * HOURS)
+        return await reserve_job(self._limits, payer, rules, RouteSpec(route_id, providers=named), held)
+
+
+def _allowed(route: MediaRoute, allowance: Allowance) -> tuple[str, ...]:
+    """The lines that the limits leave."""
+    lines = route.candidates
+    if allowance.free_only:
+        lines = tuple(line for line in lines if line.partition(":")[0] in route.local)
+    return tuple(line for line in lines if line.partition(":")[0] not in allowance.exhausted)
+
+
+def _price(found: Sequence[Candidate]) -> float:
+    return max((one.price or 0.0 for one in found), default=0.0)
