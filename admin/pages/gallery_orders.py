@@ -10,6 +10,7 @@ from core.jobs.submit import submit
 from core.media.routes import AUTO, IMAGE, Routes, media_routes
 from db.artifacts import get_artifact
 from db.jobs import get_job
+from providers.media.cards import NEEDS
 from providers.media.types import Task
 
 KINDS = {"again": N_("Again"), "variations": N_("Variations"), "upscale": N_("Upscale")}
@@ -27,7 +28,8 @@ def kinds_for(row: Any, routes: Routes) -> list[str]:
     able = {task for route in routes.values() for task in route.tasks}
     pictured = row.mime.startswith("image/") and row.mime != "image/gif"
     further = [kind for kind, task in TASKS.items() if pictured and task in able]
-    return [*(["again"] if row.task in set(Task) and row.model else []), *further]
+    lost = row.channel_id and row.task in NEEDS and not row.parent_id  # a chat's own picture stays there
+    return [*(["again"] if row.task in set(Task) and row.model and not lost else []), *further]
 
 
 async def submit_again(services: Services, artifact_id: str, kind: str, language: str) -> str:

@@ -14,10 +14,12 @@ from db.base import now
 from db.jobs import list_jobs
 from db.media import MediaRoute, save_one
 from db.providers import save_provider
-from tests.admin.panel import Panel
+from tests.admin.panel import Panel, running_panel
+from tests.core.media.conftest import bucket, s3
 from tests.core.media.made import job, kept, picture, video
 
 NOWHERE = "0" * 36
+__all__ = ["s3"]  # a fixture
 
 
 @pytest.fixture
@@ -192,3 +194,22 @@ async def test_a_viewer_looks_and_changes_nothing(owned: Panel, store: Store, tm
     assert "Download" in page and f"/gallery/{made}/delete" not in page
     for change in (f"/gallery/{made}/delete", f"/gallery/{made}/again", "/gallery/settings", "/presets/new"):
         assert (await owned.post(change)).status_code == 403, change
+
+
+async def test_files_on_an_s3_server(
+    s3: str, tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket(s3, "gallery", monkeypatch)
+    monkeypatch.setenv("MEDIA_URL", f"s3://gallery/kept?endpoint={s3}")
+    async with running_panel(tmp_path, sqlite_template) as panel:
+        await panel.set_up()
+        store = Store(f"s3://gallery/kept?endpoint={s3}", tmp_path)
+        body = video(tmp_path / "a.mp4").read_bytes()
+        made = await kept(panel.database, store, tmp_path / "a.mp4")
+        async with panel.new_client() as stranger:
+            answer = await stranger.get(await address(panel, made), headers={"range": "bytes=100-"})
+            assert (answer.status_code, answer.content) == (206, body[100:])
+        assert (await panel.client.get(f"/gallery/{made}/small")).headers["content-type"] == "image/webp"
+        assert (await panel.post(f"/gallery/{made}/delete")).status_code == 303
+        assert [keys async for keys in store.older(now() + 60)] in ([], [[]])
+        assert not (tmp_path / "media").exists()

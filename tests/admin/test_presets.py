@@ -4,7 +4,8 @@ from tests.admin.panel import Panel
 
 FORM = {"id": "ink", "name": "Ink", "models": "*flux*, *sdxl*", "task": "text_to_image", "standard": "on",
         "values.steps": "30", "low.steps": "10", "high.steps": "50", "values.guidance": "3,5",
-        "prefix": "Ink drawing of", "more": "shift = 3 [1, 9.5]\ncfg = [0, 4]\nscheduler = euler\nfast = true"}  # fmt: skip
+        "prefix": "Ink drawing of",
+        "more": "shift = 3 [1, 9.5]\ncfg = [0, 4]\nscheduler = euler\nfast = true"}  # fmt: skip
 
 
 async def test_a_preset_is_made_changed_and_deleted(owned: Panel) -> None:

@@ -28,8 +28,13 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     if request.param == "folder":
         return Store("", tmp_path / "media")
     endpoint = request.getfixturevalue("s3")
+    name = bucket(endpoint, tmp_path.name.lower().replace("_", "-")[:50], monkeypatch)
+    return Store(f"s3://{name}/some/where?endpoint={endpoint}", tmp_path / "unused")
+
+
+def bucket(endpoint: str, name: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Make a bucket, and set the credentials for it."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    bucket = tmp_path.name.lower().replace("_", "-")[:50]
-    boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1").create_bucket(Bucket=bucket)
-    return Store(f"s3://{bucket}/some/where?endpoint={endpoint}", tmp_path / "unused")
+    boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1").create_bucket(Bucket=name)
+    return name
