@@ -34,6 +34,7 @@ async def serve(arguments: argparse.Namespace, token: str) -> None:
     device = pools(arguments.device, arguments.fake_bytes)
     ledger = Ledger(device, host_pool())
     environ = {
+        "BOTYARD_ENGINE_LORAS": str(home / "loras"),
         "BOTYARD_ENGINE_DEVICE": device[0].kind,
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", ""),
     }

@@ -6,7 +6,6 @@ many steps and seconds as it is told, and fails in every way that a real engine 
 """
 
 import hashlib
-import importlib
 import io
 import math
 import os
@@ -18,6 +17,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFilter
 
+from providers.engine.pictures import by_role, save_clip
 from providers.engine.worker import Moderated, OutOfMemory
 
 STEPS = 8
@@ -120,18 +120,9 @@ def _clip(
     request: dict[str, Any], size: tuple[int, int], seed: int, source: Image.Image | None, path: Path
 ) -> None:
     """A clip in which the sun wanders and the hills roll."""
-    av = importlib.import_module("av")  # large, and only a clip needs it
-    width, height = (max(16, side // 2 * 2) for side in size)
-    frames = max(2, int((request.get("seconds") or 2.0) * FRAMES_A_SECOND))
-    with av.open(str(path), "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=FRAMES_A_SECOND)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for number in range(frames):
-            still = draw(request["prompt"], seed, (width, height), source, number / frames)
-            for packet in stream.encode(av.VideoFrame.from_image(still)):
-                container.mux(packet)
-        for packet in stream.encode():
-            container.mux(packet)
+    count = max(2, int((request.get("seconds") or 2.0) * FRAMES_A_SECOND))
+    frames = [draw(request["prompt"], seed, size, source, number / count) for number in range(count)]
+    save_clip(frames, path, FRAMES_A_SECOND)
 
 
 def _blurred(prompt: str, seed: int, source: Image.Image | None, done: float) -> bytes:
@@ -148,11 +139,7 @@ def _colour(digest: bytes, at: int) -> tuple[int, int, int]:
 
 
 def _source(request: dict[str, Any]) -> Image.Image | None:
-    for one in request.get("inputs", ()):
-        if one.get("role", "image") in ("image", "person"):
-            with Image.open(one["path"]) as opened:
-                return opened.convert("RGB")
-    return None
+    return next(iter([*by_role(request, "image"), *by_role(request, "person")]), None)
 
 
 def _mischief(prompt: str, number: int, profile: int) -> None:

@@ -79,6 +79,7 @@ def _unlisted(name: str, folder: Path) -> Model | None:
             "options": [
                 {"name": "steps", "kind": "int", "low": 1, "high": 100},
                 {"name": "guidance", "kind": "float", "low": 0, "high": 30},
+                {"name": "lora", "kind": "text", "high": 300},
             ],
         }
     )  # fmt: skip
