@@ -16,6 +16,7 @@ from sqlalchemy import (
     Text,
     delete,
     insert,
+    or_,
     select,
 )  # fmt: skip
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -112,7 +113,9 @@ async def find_artifacts(conn: AsyncConnection, wanted: Wanted, limit: int) -> l
     """Artifacts, newest first."""
     query = select(ARTIFACT)
     for word in wanted.text.split():
-        query = query.where(ARTIFACT.c.prompt.icontains(word, autoescape=True))
+        # SQLite knows the case of Latin letters only
+        forms = {word, word.lower(), word.upper(), word.capitalize()}
+        query = query.where(or_(*(ARTIFACT.c.prompt.icontains(one, autoescape=True) for one in forms)))
     if wanted.kind:
         query = query.where(ARTIFACT.c.mime.startswith(f"{wanted.kind}/", autoescape=True))
     if wanted.model:

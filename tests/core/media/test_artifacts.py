@@ -92,7 +92,7 @@ async def test_artifacts_are_found(database: Database, tmp_path: Path) -> None:
     made = [
         await kept(database, store, path, prompt=f"{word} boat_{number}", created_at=1000.0 + number,
                    model="p:one" if number % 2 else "p:two", mime="video/mp4" if number == 3 else "image/png")
-        for number, word in enumerate(["Red", "green", "red", "Blue", "100%"])
+        for number, word in enumerate(["Red", "green", "red", "Гавань", "100%"])
     ]  # fmt: skip
 
     async def found(limit: int = 10, **wanted: object) -> list[int]:
@@ -103,6 +103,7 @@ async def test_artifacts_are_found(database: Database, tmp_path: Path) -> None:
     assert await found() == [4, 3, 2, 1, 0]
     assert await found(text="red") == [2, 0]
     assert await found(text="boat red") == [2, 0]
+    assert await found(text="гавань") == [3] == await found(text="ГАВАНЬ boat_3")
     assert await found(text="%") == [4] and await found(text="boat_2") == [2]
     assert await found(kind="video") == [3] and await found(model="one") == [3, 1]
     assert await found(since=1001.0, until=1003.0) == [2, 1]
