@@ -12,8 +12,8 @@ import pytest
 from aiohttp import web
 
 from providers.engine.ledger import Ledger, Pool
-from providers.engine.text.hosting import TextHost, TextOptions
 from providers.engine.text.service import UnknownModel
+from providers.engine.text_host import TextHost, TextOptions
 from tests.engine.test_hub_scan import LLAMA, PLAIN, UNSAFE, model
 from tests.engine.text_support import STANDIN, until
 
