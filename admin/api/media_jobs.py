@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Header, Query, Request
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.responses import Response, StreamingResponse
 
 from admin.api.calls import LONGEST_UPLOAD, Call, Id, _limited, api_router
@@ -20,6 +20,7 @@ from admin.gateway.images_reading import Caller
 from admin.gateway.images_views import MediaJob, Showing, default_task, desk_of, showing_of
 from admin.live import json_message, stream
 from admin.services import services_of
+from core.configuration.errors import wrong as wrong_value
 from core.configuration.values import Readable
 from core.gateway_keys import PREFIX
 from core.jobs.order import Wish
@@ -29,10 +30,18 @@ from providers.media.cards import LONGEST_SIDE
 from providers.media.types import Task
 
 LARGEST_SEED = 2**53
-Prompt = Annotated[str, Readable]
-Short = Annotated[str, Field(max_length=240), Readable]
+
+
+def _text(value: str) -> str:
+    if any("\ud800" <= one <= "\udfff" for one in value):  # half a character: JSON can say it, rows cannot
+        raise wrong_value("bad_characters")
+    return value
+
+
+Prompt = Annotated[str, Readable, AfterValidator(_text)]
+Short = Annotated[str, Field(max_length=240), Readable, AfterValidator(_text)]
 Role = Literal["image", "mask", "last_frame", "reference", "person", "garment"]
-Plain = bool | int | float | Annotated[str, Field(max_length=LONGEST_PROMPT), Readable]
+Plain = bool | int | float | Annotated[str, Field(max_length=LONGEST_PROMPT), Readable, AfterValidator(_text)]
 
 
 class MediaCall(Call):
@@ -65,7 +74,7 @@ class MediaInputGiven(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     role: Role = "image"
-    artifact: Annotated[str, Field(max_length=36), Readable] = ""
+    artifact: Annotated[str, Field(max_length=36), Readable, AfterValidator(_text)] = ""
     data: Annotated[str, Field(repr=False)] = ""
 
 

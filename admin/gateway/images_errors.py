@@ -17,7 +17,11 @@ FAILED: dict[str, tuple[int, str, str]] = {
     "unavailable": (503, "all_models_failed", "No model could make it just now."),
     "no_route": (503, "all_models_failed", "No model of this route can be asked: see it in the panel."),
     "lost": (502, "answer_lost", "The connection broke while it was being made; it was not asked for twice."),
-    "quarantined": (502, "quarantined", "This request stopped its engine twice and was set aside."),
+    "quarantined": (
+        502,
+        "quarantined",
+        "This request stopped the program that draws twice and was set aside.",
+    ),
     "expired": (503, "expired", "It waited too long in the queue."),
     "full": (503, "storage_full", "It was made, but there is no room left to store it."),
     "store": (503, "storage_unavailable", "It was made, but it could not be stored."),

@@ -1,6 +1,7 @@
 """The web process over real HTTP with media routes, the studio as their vendor, and a runner beside it."""
 
 import asyncio
+import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -66,7 +67,7 @@ class Studio:
     async def api(self, method: str, path: str, body: Any = None, key: str | None = None, **more: Any) -> Any:
         """A call of the REST API: its status, and its body as JSON."""
         headers = {**self.site.headers(key), **more.pop("headers", {})}
-        sent = {"data": body} if isinstance(body, bytes) else {"json": body}
+        sent = {"data": io.BytesIO(body)} if isinstance(body, bytes) else {"json": body}
         url = f"{self.site.url}/api/v1{path}"
         async with self.site.client.request(method, url, headers=headers, **sent, **more) as answer:
             return answer.status, await answer.json()
