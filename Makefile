@@ -28,6 +28,7 @@ run: setup  ## start Botyard: panel, demo page, bots and widgets
 
 test: $(VENV)/dev.stamp  ## install what the tests need (Debian's packages where root) and run them all
 	@sh tests/packages.sh
+	@$(BIN)/python -m providers.engine.families install diffusers
 	$(BIN)/python -m pytest -q -p no:cacheprovider
 
 check: $(VENV)/dev.stamp  ## linters, types and import arrows

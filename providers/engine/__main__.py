@@ -21,6 +21,7 @@ from providers.engine.ledger import Ledger
 from providers.engine.models import DIFFUSERS, FAKE, offered
 from providers.engine.residence import Residence
 from providers.engine.server import Server
+from providers.engine.text_host import TextHost, TextOptions
 from providers.engine.work import Shop
 
 BAD_CONFIGURATION = 78
@@ -43,10 +44,15 @@ async def serve(arguments: argparse.Namespace, token: str) -> None:
         FAKE: Family(FAKE, Path(sys.executable), environ),
         DIFFUSERS: Family(DIFFUSERS, arguments.diffusers, environ),
     }
-    folders = [home / "models", *arguments.models]
+    cache = Path(os.environ.get("HF_HOME", Path.home() / ".cache/huggingface")) / "hub"
+    folders = [home / "models", *arguments.models, cache]
     residence = Residence(ledger, families, partial(offered, device[0].kind, folders))
     shop = Shop(residence, home, arguments.silent)
-    runner = web.AppRunner(Server(shop, residence, ledger, token).app(), access_log=None)
+    offline = {name: os.environ[name] for name in ("HF_HOME", "HF_ENDPOINT") if name in os.environ}
+    options = TextOptions(home, cache, tuple(folders), device[0].kind, {**environ, **offline})
+    text = TextHost(ledger, options)
+    await text.start()
+    runner = web.AppRunner(Server(shop, residence, ledger, token, text).app(), access_log=None)
     await runner.setup()
     await web.TCPSite(runner, arguments.host, arguments.port, reuse_address=True).start()
     logger.info("listening on %s port %s, device %s", arguments.host, arguments.port, device[0].name)
@@ -56,6 +62,7 @@ async def serve(arguments: argparse.Namespace, token: str) -> None:
     await stopping.wait()
     await shop.close()
     await runner.cleanup()
+    await text.close()
     await residence.close()
     for family in families.values():
         await family.close()

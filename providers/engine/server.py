@@ -16,6 +16,7 @@ from providers.engine.ledger import Ledger
 from providers.engine.models import Model
 from providers.engine.residence import Residence, Resident
 from providers.engine.text.memory import NoRoom
+from providers.engine.text_host import TextHost
 from providers.engine.work import ENDED, Full, Shop, Work
 from providers.media.cards import BadMediaRequest, fit
 from providers.media.types import MediaInput, MediaRequest, Task
@@ -31,8 +32,11 @@ logger = logging.getLogger(__name__)
 class Server:
     """The handlers around one host's parts."""
 
-    def __init__(self, shop: Shop, residence: Residence, ledger: Ledger, token: str) -> None:
+    def __init__(
+        self, shop: Shop, residence: Residence, ledger: Ledger, token: str, text: TextHost | None = None
+    ) -> None:
         self._shop = shop
+        self._text = text
         self._residence = residence
         self._ledger = ledger
         self._token = token
@@ -42,7 +46,9 @@ class Server:
         app = web.Application(middlewares=[self._guard], client_max_size=LONGEST_BODY)
         app.router.add_get("/health", self._health)
         app.router.add_get("/models", self._models)
-        app.router.add_post("/models/{name:.+}/{what:load|unload|pin|unpin}", self._command)
+        if self._text is not None:
+            app.router.add_routes(self._text.routes())
+        app.router.add_post("/models/{name:.+}/{what:load|unload|sleep|pin|unpin}", self._command)
         app.router.add_get("/memory", self._memory)
         app.router.add_put("/inputs/{digest:[0-9a-f]{64}}", self._input)
         app.router.add_post("/jobs", self._submit)
@@ -68,10 +74,13 @@ class Server:
         return web.json_response({"status": "ok"})
 
     async def _models(self, _request: web.Request) -> web.Response:
-        return web.json_response({"models": [_shown(one) for one in self._residence.all()]})
+        text = self._text.models() if self._text is not None else []
+        return web.json_response({"models": [*map(_shown, self._residence.all()), *text]})
 
     async def _command(self, request: web.Request) -> web.Response:
         resident = self._residence.find(request.match_info["name"])
+        if resident is None and self._text is not None:
+            return await self._text.ordered(request.match_info["name"], request.match_info["what"])
         if resident is None:
             return _refuse(404, "model", "no such model")
         match request.match_info["what"]:
@@ -85,7 +94,7 @@ class Server:
                 except Exception as error:  # process edge: an operator reads why
                     logger.exception("%s cannot be loaded", resident.model.name)
                     return _refuse(409, "load", str(error) or type(error).__name__)
-            case "unload":
+            case "unload" | "sleep":
                 if not await self._residence.unload(resident):
                     return _refuse(409, "in_use", "the model is in use")
             case what:
