@@ -49,7 +49,6 @@ class ChannelHost:
         secrets: Mapping[str, ProviderSecrets],
         send: Callable[[dict[str, Any]], None],
         rests: RestStore | None = None,
-        shelf: Shelf | None = None,
     ) -> None:
         self._database = database
         self._channel = channel
@@ -59,7 +58,7 @@ class ChannelHost:
         self._tasks: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(TURNS_AT_ONCE)
         self._uploads = Uploads(database, instance.id)
-        self._shelf = shelf or Shelf(database, Path("media"))
+        self.shelf = Shelf(database, Path("media"))
         self._board = Board(database, instance.id, channel)
         self._outbox = Outbox(database, instance.id, channel, self._board.finish)
         self._inbox = Inbox(database, instance.id, self._start_turn)
@@ -125,11 +124,11 @@ class ChannelHost:
 
     async def made(self, key: str) -> bytes:
         """A file of the media store."""
-        return await self._shelf.read(key)
+        return await self.shelf.read(key)
 
     async def made_for(self, artifact: str, chat_key: str) -> tuple[bytes, str] | None:
         """What was made for a chat, and its type."""
-        return await self._shelf.made_for(artifact, self.instance.id, chat_key)
+        return await self.shelf.made_for(artifact, self.instance.id, chat_key)
 
     def heard(self) -> None:
         """A poll finished."""

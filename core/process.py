@@ -105,9 +105,10 @@ class ChannelProcess:
         secrets = secrets_of(self._start["providers"])
         rests = open_state(Path(self._start["home"]), self._start["redis_url"])
         host = self._host = ChannelHost(
-            self._database, self._channel, instance, secrets, self._link.send, rests,
-            Shelf(self._database, Path(self._start["home"]) / "media", self._start.get("media_url", "")),
-        )  # fmt: skip
+            self._database, self._channel, instance, secrets, self._link.send, rests
+        )
+        home, media = Path(self._start["home"]), self._start.get("media_url", "")
+        host.shelf = Shelf(self._database, home / "media", media)
         identity = await self._channel.open(host, self._start["token"])
         host.heard()
         await self._patiently(host.recover)

@@ -4,7 +4,7 @@ import hashlib
 import tempfile
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 LONGEST_RUN_DIR = 60  # bytes: a Unix socket's path may have 107, and the longest name here has 46
@@ -70,6 +70,13 @@ class Settings(BaseSettings):
         description="A fixed bearer token for the APIs; empty: one is made at the first start.",
     )
     fleet: Path | None = Field(None, alias="BOTYARD_FLEET", description="The fleet file to run.")
+
+    @field_validator("media_url")
+    @classmethod
+    def _is_s3(cls, value: str) -> str:
+        if value and not value.startswith("s3://"):
+            raise ValueError("it looks like s3://bucket/prefix?endpoint=https://host&region=name")
+        return value
 
     @property
     def database_url(self) -> str:

@@ -9,7 +9,6 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    LargeBinary,
     String,
     Table,
     Text,
@@ -27,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Row, new_id, now
+from db.job_previews import PREVIEW
 
 WAITING, RUNNING, DONE, FAILED, CANCELLED = "waiting", "running", "done", "failed", "cancelled"
 ENDED = (DONE, FAILED, CANCELLED)
@@ -91,18 +91,7 @@ class Job(Row):
     finished_at: Mapped[float | None] = mapped_column(Float)
 
 
-class JobPreview(Row):
-    """The newest small picture of a job that runs; gone when it ends."""
-
-    __tablename__ = "job_preview"
-
-    job_id: Mapped[str] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"), primary_key=True)
-    body: Mapped[bytes] = mapped_column(LargeBinary)
-    made_at: Mapped[float] = mapped_column(Float)
-
-
 JOB = cast(Table, Job.__table__)
-PREVIEW = cast(Table, JobPreview.__table__)
 BLANK: dict[str, Any] = {
     "status": WAITING, "attempt": 1, "lane": 0, "route_id": None, "candidates": [], "reply": {},
     "channel_id": None, "chat_key": "", "user_key": "", "key_id": "", "idempotency_key": None,
@@ -293,18 +282,6 @@ async def usual_seconds(conn: AsyncConnection, model: str, task: str) -> float |
         .subquery()
     )
     return cast("float | None", (await conn.execute(select(func.avg(last.c.seconds)))).scalar_one())
-
-
-async def keep_preview(conn: AsyncConnection, job_id: str, body: bytes) -> None:
-    """Replace a job's preview."""
-    values = {"body": body, "made_at": now()}
-    if not (await conn.execute(update(PREVIEW).where(PREVIEW.c.job_id == job_id).values(**values))).rowcount:
-        await conn.execute(insert(PREVIEW).values(job_id=job_id, **values))
-
-
-async def get_preview(conn: AsyncConnection, job_id: str) -> Any | None:
-    """A job's preview: body, made_at."""
-    return (await conn.execute(select(PREVIEW).where(PREVIEW.c.job_id == job_id))).one_or_none()
 
 
 async def forget_ended(conn: AsyncConnection, earlier: float, limit: int) -> int:

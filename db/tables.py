@@ -6,6 +6,7 @@ from db import (
     conversations,
     gateway_keys,
     inbox,
+    job_previews,
     jobs,
     knowledge,
     limits,
@@ -22,6 +23,6 @@ from db import (
 from db.base import Row
 
 METADATA = Row.metadata
-__all__ = ["METADATA", "artifacts", "channels", "conversations", "gateway_keys", "inbox", "jobs",
-           "knowledge", "limits", "media", "operators", "outbox", "providers", "routes", "settings",
+__all__ = ["METADATA", "artifacts", "channels", "conversations", "gateway_keys", "inbox", "job_previews",
+           "jobs", "knowledge", "limits", "media", "operators", "outbox", "providers", "routes", "settings",
            "uploads", "usage", "usage_days"]  # fmt: skip

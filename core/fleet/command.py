@@ -14,9 +14,10 @@ from core.api_tokens import first_token
 from core.fleet.file import FleetErrors, apply_fleet, check_fleet, parse_fleet
 from core.fleet.first import FIRST_BOT, offer_found, prepare_rows
 from core.fleet.logs import LogBook, LogHandler, open_logs
+from core.fleet.parts import Parts, Setup
 from core.fleet.place import StartFailed, await_port, prepare_folders, raise_file_limit, take_home
 from core.fleet.states import EXIT_CONFIGURATION
-from core.fleet.supervisor import Parts, Setup, Supervisor
+from core.fleet.supervisor import Supervisor
 from core.fleet.terminal import Terminal
 from core.housekeeping import keep_house
 from core.media.store import open_store

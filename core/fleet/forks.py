@@ -15,6 +15,7 @@ from core.fleet.component import Command, Component
 from core.fleet.logs import Log
 from core.fleet.states import READY, Timing
 from core.kinds import ChannelKind
+from core.media.store import credentials
 
 PRELOAD_SECONDS = 120.0
 LONGEST_REPLY = 64 * 1024
@@ -34,7 +35,7 @@ class Forks:
         self.component: Component | None = None
         self._kinds = kinds
         self._entry = entry
-        self._environ = environment(DATABASE_URL=database_url)
+        self._environ = environment(DATABASE_URL=database_url, **credentials())
         self._timing = timing
         self._on_ready: Callable[[], None] = lambda: None
         self._ids = itertools.count(1)

@@ -4,9 +4,8 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,42 +18,18 @@ from core.fleet.forks import Forks
 from core.fleet.logs import LogBook, LogLine
 from core.fleet.observed import Observed
 from core.fleet.operations import Operations
+from core.fleet.parts import Setup
 from core.fleet.prctl import become_subreaper
 from core.fleet.sampler import Sampler
-from core.fleet.states import STARTING, Timing
+from core.fleet.states import STARTING
 from core.fleet.surroundings import Surroundings
 from core.fleet.unit import Unit
 from core.fleet.wanted import Plan, Planner, Secrets
 from core.fleet.web import Web
 from core.fleet.workers import Workers
-from core.kinds import KINDS, ChannelKind
-from core.secrets import Vault
-from core.settings import Settings
-from db.database import Database
 
 WEB_STOP_SECONDS = 5.0
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What is supervised, and how patiently. Tests bring their own; "" is no web process."""
-
-    kinds: Mapping[str, ChannelKind] = field(default_factory=lambda: KINDS)
-    entry: str = "core.process"
-    web_module: str = "admin"
-    workers: bool = True
-    timing: Timing = Timing()
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """What a supervisor is made of."""
-
-    settings: Settings
-    database: Database
-    vault: Vault
-    parts: Parts = Parts()
 
 
 class Supervisor:

@@ -10,6 +10,7 @@ from contextlib import closing
 from core.fleet.child import environment
 from core.fleet.component import Command, Component
 from core.fleet.states import DEGRADED, READY, SERVING, STARTING
+from core.media.store import media_environment
 from core.settings import Settings
 
 PROBE_EVERY = 3.0
@@ -72,6 +73,7 @@ def web_environment(settings: Settings) -> dict[str, str]:
         BOTYARD_SECRET_KEY="",  # set, so that a value in .env does not come through
         DATABASE_URL=settings.database,
         REDIS_URL=settings.redis_url,
+        **media_environment(settings),
     )
 
 

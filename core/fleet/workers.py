@@ -23,7 +23,6 @@ SILENT = 30.0  # seconds without a beat before a runner counts as hung
 START_SECONDS = 60.0
 ASK_EVERY = 1.0
 HERE = "here"  # in a provider's configuration: its engine host is a child of this orchestrator
-CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 logger = logging.getLogger(__name__)
 
 
@@ -67,7 +66,11 @@ class Workers:
 
     def __init__(self, settings: Settings, make: Callable[[str], Component]) -> None:
         self._settings = settings
-        environ = {**web_environment(settings), **_credentials(), "MEDIA_URL": settings.media_url}
+        environ = {
+            **web_environment(settings),
+            "BOTYARD_JOB_QUEUES": settings.job_queues,
+            "TASK_TTL_HOURS": str(settings.task_ttl_hours),
+        }
         self.jobs = Worker(make(JOBS), "core.jobs", environ)
         self.engine = Worker(make(ENGINE), "providers.engine", environment())
         self.engine.arguments = (
@@ -123,7 +126,3 @@ class Workers:
 
 def _is_here(row: Provider) -> bool:
     return bool(row.enabled and row.kind == ENGINE and (row.config or {}).get(HERE))
-
-
-def _credentials() -> dict[str, str]:
-    return {name: os.environ[name] for name in CREDENTIALS if name in os.environ}

@@ -12,7 +12,7 @@ from core.jobs.choosing import chosen
 from core.jobs.ending import Ended, end
 from core.jobs.inputs import InputLost
 from core.routing.resting import Failure
-from db import jobs
+from db import job_previews, jobs
 from db.base import now
 from providers.errors import ErrorClass, ProviderError
 from providers.media.cards import BadMediaRequest
@@ -166,7 +166,7 @@ async def _note(bench: Bench, row: Any, seen: _Seen) -> bool:
             steps=progress.steps, position=progress.position, eta=progress.eta,
         )  # fmt: skip
         if ours and preview is not None:
-            await jobs.keep_preview(conn, row.id, preview)
+            await job_previews.keep_preview(conn, row.id, preview)
         current = await jobs.get_job(conn, row.id)
     return not ours or current is None or bool(current.cancel)
 

@@ -12,7 +12,7 @@ from typing import Any
 from core.channel import Channel, JobView
 from core.jobs.order import Reply
 from core.texts import text
-from db import jobs, outbox
+from db import job_previews, jobs, outbox
 from db.database import Database
 from db.trouble import Unavailable
 from providers.media.types import Task
@@ -75,7 +75,7 @@ class Board:
             return
         ahead = await jobs.before(conn, row) if row.status == jobs.WAITING else row.position
         words = words_of(row, ahead)
-        preview = await jobs.get_preview(conn, row.id) if row.status == jobs.RUNNING else None
+        preview = await job_previews.get_preview(conn, row.id) if row.status == jobs.RUNNING else None
         made_at = preview.made_at if preview else 0.0
         if (self._shown.get(reply.message_id), self._previews.get(reply.message_id)) == (words, made_at):
             return

@@ -11,10 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.jobs.answering import answer_chat
 from core.jobs.bench import Bench
 from core.limits.jobs import settle_job
-from core.media.artifacts import Stored, artifact_values, key_base, store_file
+from core.media.artifacts import Stored, artifact_values, key_base, stamp_of, store_file
 from core.media.artifacts_keeping import days_kept, read_keeping
 from core.media.files import BadFile
-from core.media.stamp import facts
 from core.media.store import StoreFull, StoreTrouble
 from db import artifacts, jobs
 from db.base import now
@@ -69,9 +68,7 @@ async def keep(bench: Bench, job_id: str, attempt: int) -> ProviderError | None:
 async def _stamp(bench: Bench, row: Any, made: Made) -> dict[str, Any] | None:
     """What is written into the files themselves, where the operator wants that."""
     async with bench.database.reading() as conn:
-        if not (await read_keeping(conn)).stamps(row.source):
-            return None
-    return facts(f"{row.provider_id}:{row.model}", row.task, row.request["prompt"], made.settings)
+        return stamp_of(row, made.settings, await read_keeping(conn))
 
 
 async def finish(bench: Bench, job_id: str, attempt: int) -> None:

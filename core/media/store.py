@@ -154,8 +154,12 @@ def open_store(settings: Settings) -> Store:
 
 def media_environment(settings: Settings) -> dict[str, str]:
     """What a child process needs in its environment to open the same store."""
-    kept = {name: os.environ[name] for name in CREDENTIALS if name in os.environ and settings.media_url}
-    return {"MEDIA_URL": settings.media_url, **kept}
+    return {"MEDIA_URL": settings.media_url, **(credentials() if settings.media_url else {})}
+
+
+def credentials() -> dict[str, str]:
+    """What an S3 server asks for, as far as this process has it."""
+    return {name: os.environ[name] for name in CREDENTIALS if name in os.environ}
 
 
 def split_address(url: str) -> tuple[str, str, dict[str, str]]:

@@ -48,8 +48,7 @@ async def serve(arguments: argparse.Namespace, token: str) -> None:
     folders = [home / "models", *arguments.models, cache]
     residence = Residence(ledger, families, partial(offered, device[0].kind, folders))
     shop = Shop(residence, home, arguments.silent)
-    offline = {name: os.environ[name] for name in ("HF_HOME", "HF_ENDPOINT") if name in os.environ}
-    options = TextOptions(home, cache, tuple(folders), device[0].kind, {**environ, **offline})
+    options = TextOptions(home, cache, tuple(folders), device[0].kind, {**os.environ, **environ})
     text = TextHost(ledger, options)
     await text.start()
     runner = web.AppRunner(Server(shop, residence, ledger, token, text).app(), access_log=None)

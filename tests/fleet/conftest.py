@@ -12,8 +12,9 @@ import pytest
 
 from core.fleet.control import SOCKET_NAME, Control
 from core.fleet.logs import open_logs
+from core.fleet.parts import Parts, Setup
 from core.fleet.states import Timing
-from core.fleet.supervisor import Parts, Setup, Supervisor
+from core.fleet.supervisor import Supervisor
 from core.fleet.unit import Unit
 from core.kinds import ChannelKind
 from core.secrets import load_vault

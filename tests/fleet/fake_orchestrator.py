@@ -5,7 +5,7 @@ import sys
 from dataclasses import replace
 
 from core.fleet.command import run
-from core.fleet.supervisor import Parts
+from core.fleet.parts import Parts
 from core.fleet.terminal import Terminal
 from tests.fleet.conftest import ENTRY, KINDS, QUICK
 

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from core.jobs.order import Wish
 from core.jobs.submit import NotOrdered, cancel, retry, to_front
-from db import artifacts, jobs
+from db import artifacts, job_previews, jobs
 from db.usage import Usage
 from providers.errors import ErrorClass, ProviderError
 from providers.media.types import Repeat, Task
@@ -24,7 +24,7 @@ async def test_a_picture_is_made_stored_and_accounted(shop: Workshop) -> None:
     async with shop.database.reading() as conn:
         (kept,) = await artifacts.artifacts_of(conn, job_id)
         (usage,) = (await conn.execute(select(Usage.__table__))).all()
-        assert await jobs.get_preview(conn, job_id) is None
+        assert await job_previews.get_preview(conn, job_id) is None
     body = await shop.bench.store.content(kept.key)
     assert (kept.digest, kept.size) == (hashlib.sha256(body).hexdigest(), len(body))
     assert b"a harbour" in body  # what a program ordered carries its own record
