@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 from starlette_compress import CompressMiddleware, remove_compress_type
 
-from admin import api, assets, monitoring, pages, widget_routes
+from admin import api, assets, mcp, monitoring, pages, widget_routes
 from admin.gateway import gateway
 from admin.i18n import language_of
 from admin.live import Live
@@ -49,6 +49,7 @@ def create_app(services: Services) -> FastAPI:
     app.add_middleware(BodyLimit)
     app.add_middleware(SecurityHeaders)
     gateway.install(app, services)
+    mcp.install(app, services)
     return app
 
 
