@@ -13,7 +13,7 @@ from admin.api.errors import ErrorDetail, FieldError, answer, language_of
 from admin.bearer import Unauthorized, caller_of
 from admin.gateway.access import Access
 from admin.gateway.errors import ApiError, wrong
-from admin.gateway.images_desk import Ask, Desk
+from admin.gateway.images_desk import Ask, Desk, tell_uses
 from admin.gateway.images_errors import too_long
 from admin.gateway.images_inputs import Given, from_data_url
 from admin.gateway.images_reading import Caller
@@ -172,7 +172,7 @@ async def list_media_jobs(
     status: Literal["", "waiting", "running", "done", "failed", "cancelled"] = "",
     source: Literal["", "chat", "tool", "api", "mcp", "panel"] = "",
     makes: Literal["", "image", "video"] = "",
-    older: Annotated[str, Readable] = Query("", max_length=36),
+    older: Annotated[str, Readable, AfterValidator(_text)] = Query("", max_length=36),
     limit: int = Query(50, ge=1, le=200),
 ) -> MediaJobPage:
     """Jobs, newest first: of a gateway key its own, of an operator's token all."""
@@ -279,7 +279,9 @@ async def _admitted(request: Request) -> Caller:
         await caller_of(request)
         return Caller()
     services = services_of(request)
-    return Caller(await Access(services.gateway_keys, services.book).key_of(request.scope))
+    caller = Caller(await Access(services.gateway_keys, services.book).key_of(request.scope))
+    await tell_uses(services)
+    return caller
 
 
 def _answered(error: ApiError) -> Response:

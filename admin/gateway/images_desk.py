@@ -27,7 +27,7 @@ from core.media.routes import ENGINE, MediaRoute
 from core.media.store import Store
 from core.routing.allowance import Allowance
 from core.routing.spec import RouteSpec
-from db import artifacts, jobs, outbox
+from db import artifacts, gateway_keys, jobs, outbox
 from db.base import new_id, now
 from providers.media.cards import BadMediaRequest
 from providers.types import ProviderConfig
@@ -217,6 +217,13 @@ class Desk(Reading):
         rules = rules_of((await self._services.book.current()).limits)
         held = (job_id, price, self._ttl * HOURS)
         return await reserve_job(self._limits, payer, rules, RouteSpec(route_id, providers=named), held)
+
+
+async def tell_uses(services: Services) -> None:
+    """Write down when keys were used last; at most once a minute for each."""
+    if services.gateway_keys.due:
+        async with services.database.transaction(durable=False) as conn:
+            await gateway_keys.used(conn, services.gateway_keys.uses_to_tell())
 
 
 def _allowed(route: MediaRoute, allowance: Allowance) -> tuple[str, ...]:

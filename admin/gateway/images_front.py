@@ -15,11 +15,12 @@ from admin.gateway.access import Access
 from admin.gateway.errors import ApiError, wrong
 from admin.gateway.fields import integer, mapping, missing, not_a
 from admin.gateway.http import header, read_body, read_json
-from admin.gateway.images_desk import Ask, Desk
+from admin.gateway.images_desk import Ask, Desk, tell_uses
 from admin.gateway.images_inputs import Given, from_data_url
 from admin.gateway.images_reading import Caller
 from admin.gateway.images_views import Showing, default_task, desk_of, showing_of
 from admin.gateway.outlet import Outlet
+from admin.services import services_of
 from core.jobs.order import Wish
 from providers.media.cards import LONGEST_SIDE
 from providers.media.types import Task
@@ -157,6 +158,7 @@ async def let_in(scope: Scope, receive: Receive, outlet: Outlet, access: Access)
     """The call of whoever has a valid key. Raises ApiError."""
     caller = Caller(await access.key_of(scope))
     connection = Request(scope)
+    await tell_uses(services_of(connection))
     return Call(scope, receive, outlet, caller, desk_of(connection), await showing_of(connection))
 
 

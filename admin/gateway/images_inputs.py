@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import binascii
+import importlib
 import tempfile
 import time
 from collections.abc import Sequence
@@ -13,7 +14,6 @@ from typing import Any
 from admin.gateway.errors import ApiError, wrong
 from core.gateway_keys import GatewayKey
 from core.jobs.order import Source
-from core.media.artifacts import store_file
 from core.media.files import BadFile
 from core.media.store import Store, StoreTrouble
 from core.pictures import NotAPicture, read_picture
@@ -21,6 +21,7 @@ from db import artifacts, jobs
 from db.base import new_id, now
 from db.database import Database
 
+ARTIFACTS = "core.media.artifacts"  # loaded when first used: it brings the library of pictures
 SOURCE = "upload"
 KEPT = 7 * 24 * 3600.0  # seconds: longer than any job waits by default
 MOST = 16
@@ -91,6 +92,7 @@ class Inputs:
             with tempfile.TemporaryDirectory(prefix="botyard-upload-") as folder:
                 path = Path(folder) / "upload"
                 await asyncio.to_thread(path.write_bytes, given.body)
+                store_file = importlib.import_module(ARTIFACTS).store_file
                 kept = await store_file(self._store, path, base, None, "image")
         except BadFile as error:
             raise wrong(given.place, str(error), "invalid_image") from error
@@ -106,6 +108,8 @@ class Inputs:
             return await artifacts.get_artifact(conn, own)
 
     async def _is_open(self, key: GatewayKey | None, artifact_id: str) -> bool:
+        if not (artifact_id.isascii() and artifact_id.isprintable()):
+            return False
         async with self._database.reading() as conn:
             row = await artifacts.get_artifact(conn, artifact_id)
             if row is None or not row.mime.startswith("image/"):

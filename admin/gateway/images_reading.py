@@ -16,6 +16,7 @@ from db.trouble import Unavailable
 
 FIRST_LOOK, LAST_LOOK = 0.02, 0.25  # seconds between looks at a job: a twentieth of how long it takes
 QUIET = 15.0  # seconds without news after which the same is told again
+LONGEST_ID = 64
 AGAIN_AFTER = 1.0  # seconds after which a database that is away is asked again
 SEEN = ("status", "phase", "fraction", "step", "position", "eta", "attempt", "provider_id", "model")
 logger = logging.getLogger(__name__)
@@ -34,6 +35,11 @@ class Caller:
         return self.key.id if self.key else ""
 
 
+def is_id(value: str) -> bool:
+    """Whether it may be asked of a database."""
+    return 0 < len(value) <= LONGEST_ID and value.isascii() and value.isprintable()
+
+
 class Reading:
     """Shows jobs to those who may see them."""
 
@@ -42,8 +48,10 @@ class Reading:
 
     async def job(self, caller: Caller, job_id: str) -> Any:
         """A job that the caller may see."""
-        async with self._database.reading() as conn:
-            row = await jobs.get_job(conn, job_id)
+        row: Any = None
+        if is_id(job_id):
+            async with self._database.reading() as conn:
+                row = await jobs.get_job(conn, job_id)
         if row is None or (caller.key is not None and row.key_id != caller.key.id):
             raise no_job(job_id)
         return row

@@ -12,6 +12,7 @@ from admin.gateway.errors import ApiError, wrong
 from admin.gateway.http import send_json
 from admin.gateway.images_errors import job_failed, no_job
 from admin.gateway.images_front import Call, let_in, order_of, renamed
+from admin.gateway.images_reading import is_id
 from admin.gateway.outlet import Outlet
 from admin.media_files import answer_file
 from core.jobs.submit import Wanted
@@ -66,7 +67,8 @@ async def _list(call: Call) -> None:
         raise wrong("limit", "must be between 1 and 100.")
     if asked.get("order", "desc") != "desc":
         raise wrong("order", "is desc only: newest first.", "unsupported_parameter")
-    wanted = Wanted(makes=VIDEO, older=asked.get("after", "")[:36])
+    after = asked.get("after", "")
+    wanted = Wanted(makes=VIDEO, older=after if is_id(after) else "")
     rows = await call.desk.jobs(call.caller, wanted, int(given) + 1)
     data = [await _shown(call, row) for row in rows[: int(given)]]
     ends = (

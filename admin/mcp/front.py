@@ -14,12 +14,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from admin.gateway.access import Access
 from admin.gateway.errors import ApiError
 from admin.gateway.http import as_headers, send_json
+from admin.gateway.images_desk import tell_uses
 from admin.gateway.images_reading import Caller
 from admin.services import Services
 from core.fleet.control import ControlError
 
 PATHS = ("/mcp", "/mcp/")
-SERVER = "admin.mcp.server"  # brings the library: 60 MB that only callers of MCP pay for
+SERVER = "admin.mcp.server"  # brings the library: 28 MB that only callers of MCP pay for
 CALLER = "mcp_caller"
 logger = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ class Front:
 
     def __init__(self, app: ASGIApp, services: Services, server: "Lazy") -> None:
         self._app = app
+        self._services = services
         self._access = Access(services.gateway_keys, services.book)
         self._server = server
 
@@ -39,6 +41,7 @@ class Front:
             return
         try:
             key = await self._access.key_of(scope)
+            await tell_uses(self._services)
             serve = await self._server.ready()
         except ApiError as error:
             await send_json(send, error.status, error.encoded(), as_headers(error.headers))

@@ -25,7 +25,6 @@ from providers.media.cards import LONGEST_SIDE
 
 LONGEST_WAIT = 600.0
 STEP = 1e-6  # the least that progress grows from one notification to the next
-Id = Annotated[str, Field(max_length=64, description="A job's id.")]
 
 
 class Report(Protocol):
@@ -63,7 +62,8 @@ def _text(value: str) -> str:
 
 
 Words = Annotated[str, AfterValidator(_text)]
-Model = Annotated[str, Field(max_length=240, description="A name from list_models; empty: the usual one.")]
+Id = Annotated[Words, Field(max_length=64, description="A job's id.")]
+Model = Annotated[Words, Field(max_length=240, description="A name from list_models; empty: the usual one.")]
 Picture = Annotated[str, Field(description="The id of a result or upload, or a data:image/...;base64, URL.")]
 WAITING = "Seconds to wait for the result; then its job's id comes back."
 Wait = Annotated[float, Field(ge=0, le=LONGEST_WAIT, allow_inf_nan=False, description=WAITING)]
@@ -146,7 +146,7 @@ class Question(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    model: Annotated[str, Field(max_length=240, description="A chat route or model from list_models.")]
+    model: Annotated[Words, Field(max_length=240, description="A chat route or model from list_models.")]
     message: Words
     system: Words = ""
     max_tokens: Annotated[int, Field(ge=1, le=1_000_000)] | None = None

@@ -5,6 +5,7 @@ import base64
 import json
 from typing import Any
 
+from db import media, providers, settings
 from providers.errors import ErrorClass, ProviderError
 from tests.gateway.conftest import ADMIN
 from tests.jobs import studio
@@ -227,3 +228,19 @@ async def test_bodies_and_tokens_that_are_none(shop: Studio) -> None:  # noqa: F
             assert (status, answer["error"]["code"]) == (401, "unauthorized")
     assert (await shop.api("GET", "/media/jobs/none"))[0] == 404
     assert (await shop.api("GET", "/bots"))[0] == 401  # a gateway key opens nothing else
+
+
+async def test_an_engine_host_that_sleeps_is_no_reason_to_refuse(shop: Studio) -> None:  # noqa: F811
+    async with shop.site.services.database.transaction() as conn:
+        await providers.save_provider(
+            conn, "gpu", kind="engine", name="gpu", base_url="http://127.0.0.1:9", config={}, enabled=True
+        )
+        await media.save_one(
+            conn, media.MediaRoute, "local", name="l", makes="image", candidates=["gpu:auto"], settings={}
+        )
+        await settings.bump_config(conn)
+    shop.site.services.book._looked_at = float("-inf")
+    shop.hold()
+    for model in ("local", "gpu:anything"):
+        job = await ordered(shop, model=model)
+        assert (await shop.row(job["id"])).queue == "gpu"

@@ -125,6 +125,8 @@ async def test_chat_and_models(shop: Studio) -> None:  # noqa: F811
     assert "main" in found["chat"] and {"images", "videos"} <= {one["name"] for one in found["media"]}
     assert said.content[0].text == answer_text("model-a", "Hello there")
     assert said.structured_content["model"] == "llm:model-a"
+    (key,) = await shop.site.services.gateway_keys.all()
+    assert key.last_used_at is not None
     (row,) = await shop.site.usage(1)
     assert (row.source, row.outcome, bool(row.key_id)) == ("mcp", "ok", True)
     assert wrong.is_error and "Did you mean main" in wrong.content[0].text
@@ -148,6 +150,8 @@ async def test_mistakes_are_results_that_a_model_can_read(shop: Studio) -> None:
             ("edit_image", {"prompt": "x", "images": ["data:image/png;base64,AAAA"]}, "PNG, JPEG"),
             ("edit_image", {"prompt": "x", "images": ["https://example.org/a.png"]}, "images[0]"),
             ("get_job", {"id": "none"}, "There is no job"),
+            ("get_job", {"id": "a\0b"}, "no text"),
+            ("edit_image", {"prompt": "x", "images": ["\0"], "model": "images"}, "no such picture"),
         ):  # fmt: skip
             answer = await client.call_tool(tool, asked)
             assert answer.is_error and text in answer.content[0].text, (tool, answer.content[0].text)
