@@ -168,9 +168,16 @@ async def _working(site: Site, folder: Path) -> AsyncIterator[Studio]:
         await bench.close()
 
 
+CACHE: list[Path] = []  # of compressed files and compiled templates: made once for all tests
+
+
 @pytest.fixture
-async def shop(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Studio]:
+async def shop(
+    sqlite_url: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Studio]:
     """A studio whose vendors are `one` (pictures) and `two` (pictures and clips)."""
+    CACHE[:] = CACHE or [tmp_path_factory.mktemp("web-cache")]
+    (tmp_path / "cache").symlink_to(CACHE[0])
     monkeypatch.setitem(registry.KINDS, "studio", "tests.jobs.studio")
     monkeypatch.setattr("providers.media.offers._LISTED", {})
     monkeypatch.setattr(studio, "CARDS", CARDS)

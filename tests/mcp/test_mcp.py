@@ -49,7 +49,7 @@ async def raw(shop: Studio, body: Any = HELLO, **headers: str) -> tuple[int, byt
 
 @pytest.mark.parametrize("mode", [LEGACY, MODERN])
 async def test_a_picture_with_progress_and_a_link(shop: Studio, mode: str) -> None:  # noqa: F811
-    shop.one.steps, shop.one.step_seconds = 3, 0.3
+    shop.one.steps, shop.one.step_seconds = 3, 0.22
     heard: list[tuple[float, float | None, str | None]] = []
 
     async def hear(progress: float, total: float | None, message: str | None) -> None:
