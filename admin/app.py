@@ -20,7 +20,7 @@ from admin.security import BodyLimit, Forged, SecurityHeaders
 from admin.services import Services
 from admin.sign_in import Forbidden, SignInNeeded, Throttle
 from admin.templating import Templates
-from core.media.store import open_store
+from core.media.opening import open_store
 from core.trial import end_all
 
 logger = logging.getLogger(__name__)

@@ -13,8 +13,9 @@ from starlette.responses import Response, StreamingResponse
 
 from admin.services import services_of
 from core.media.artifacts_clearing import SMALL, base_of
+from core.media.opening import open_store
 from core.media.signed import Signer, file_name, open_signer
-from core.media.store import Missing, Store, StoreTrouble, open_store
+from core.media.store import Missing, Store, StoreTrouble
 from db.artifacts import get_artifact
 
 RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})\Z")

@@ -20,7 +20,7 @@ from core.fleet.states import EXIT_CONFIGURATION
 from core.fleet.supervisor import Supervisor
 from core.fleet.terminal import Terminal
 from core.housekeeping import keep_house
-from core.media.store import open_store
+from core.media.opening import open_store
 from core.secrets import BadKey, Vault, load_vault
 from core.settings import Settings, load_settings
 from core.setup_link import setup_link

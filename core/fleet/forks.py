@@ -15,7 +15,7 @@ from core.fleet.component import Command, Component
 from core.fleet.logs import Log
 from core.fleet.states import READY, Timing
 from core.kinds import ChannelKind
-from core.media.store import credentials
+from core.media.opening import credentials
 
 PRELOAD_SECONDS = 120.0
 LONGEST_REPLY = 64 * 1024

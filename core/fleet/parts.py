@@ -17,8 +17,8 @@ class Parts:
     kinds: Mapping[str, ChannelKind] = field(default_factory=lambda: KINDS)
     entry: str = "core.process"
     web_module: str = "admin"
-    workers: bool = True
     timing: Timing = Timing()
+    workers: bool = True
 
 
 @dataclass(frozen=True, slots=True)

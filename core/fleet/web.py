@@ -10,7 +10,7 @@ from contextlib import closing
 from core.fleet.child import environment
 from core.fleet.component import Command, Component
 from core.fleet.states import DEGRADED, READY, SERVING, STARTING
-from core.media.store import media_environment
+from core.media.opening import media_environment
 from core.settings import Settings
 
 PROBE_EVERY = 3.0

@@ -13,8 +13,8 @@ from core.fleet.locks import FileLock, LockHeld
 from core.jobs import durable
 from core.jobs.bench import Bench
 from core.jobs.runner import Runner
+from core.media.opening import open_store
 from core.media.presets import Presets
-from core.media.store import open_store
 from core.routing.book import RouteBook
 from core.routing.cooldown import Cooldown
 from core.routing.state import open_state

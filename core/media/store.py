@@ -9,15 +9,12 @@ import asyncio
 import atexit
 import errno
 import importlib
-import os
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
-
-from core.settings import Settings
 
 KEY = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]*(/[0-9A-Za-z][0-9A-Za-z._-]*)*\Z")
 CHUNK = 256 * 1024
@@ -145,21 +142,6 @@ def _clear_parts(folder: Path, moment: float) -> int:
     for part in parts:
         part.unlink(missing_ok=True)
     return len(parts)
-
-
-def open_store(settings: Settings) -> Store:
-    """This installation's store. Raises ValueError for a MEDIA_URL that is none."""
-    return Store(settings.media_url, settings.home.resolve() / "media")
-
-
-def media_environment(settings: Settings) -> dict[str, str]:
-    """What a child process needs in its environment to open the same store."""
-    return {"MEDIA_URL": settings.media_url, **(credentials() if settings.media_url else {})}
-
-
-def credentials() -> dict[str, str]:
-    """What an S3 server asks for, as far as this process has it."""
-    return {name: os.environ[name] for name in CREDENTIALS if name in os.environ}
 
 
 def split_address(url: str) -> tuple[str, str, dict[str, str]]:

@@ -13,7 +13,7 @@ from admin.services import wired
 from core.fleet.control import Control
 from core.gateway_keys import GatewayKeyInput
 from core.jobs.order import Wish
-from core.media.store import open_store
+from core.media.opening import open_store
 from core.settings import Settings
 from db import media, providers, settings
 from db.database import Database

@@ -12,8 +12,8 @@ import pytest
 
 from core.jobs.bench import Bench
 from core.jobs.runner import Runner
+from core.media.opening import open_store
 from core.media.presets import Presets
-from core.media.store import open_store
 from core.routing.cooldown import Cooldown
 from db import jobs, media, providers, routes, settings
 from db.database import Database

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from core.media.store import Missing, Store, StoreFull, StoreTrouble, media_environment, open_store
+from core.media.opening import media_environment, open_store
+from core.media.store import Missing, Store, StoreFull, StoreTrouble
 from core.settings import Settings
 from tests.installation import free_port
 
