@@ -4,21 +4,22 @@ Facts and traps: docs/engines.md. A cancel is an exception in the step callback:
 """
 
 import inspect
-import logging
 import os
 import random
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import diffusers
 import torch
-from diffusers import AutoPipelineForImage2Image, AutoPipelineForInpainting, DiffusionPipeline
+from diffusers import AutoPipelineForImage2Image, AutoPipelineForInpainting
 from PIL import Image
 
 from providers.engine.latents import preview_of
 from providers.engine.pictures import by_role, save_clip
+from providers.engine.placement import attend, backends, loaded, peak, place, quantisations, reset_peak
 from providers.engine.worker import BadJob, OutOfMemory
 
 CUDA = "cuda"
@@ -28,8 +29,8 @@ NAMES = {  # what a request calls it, and what pipelines do
 }  # fmt: skip
 FRAMES_A_SECOND = 16
 LORA = re.compile(r"([\w .-]{1,80}?)(?::(-?\d+(?:\.\d+)?))?\Z")
-BACKENDS = ("native", "flash", "_flash_3", "flex", "sage", "xformers", "_native_cudnn")
-logger = logging.getLogger(__name__)
+SAID = ("width", "height", "strength", "count", "negative")
+MOST_OWN_PIXELS = 1_600_000  # of a picture that is changed in its own size
 
 
 def warm() -> None:
@@ -44,32 +45,32 @@ def load(model: dict[str, Any]) -> "Pipeline":
     if device == CUDA and not torch.cuda.is_available():
         raise BadJob("there is no GPU here that torch can use")
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1))
-    kind = getattr(diffusers, str(model.get("class") or ""), None) or DiffusionPipeline
-    dtype = torch.bfloat16 if device == CUDA else torch.float32
-    logger.info("loading %s as %s", model["name"], kind.__name__)
-    pipe = kind.from_pretrained(
-        model["folder"], torch_dtype=dtype, use_safetensors=True, local_files_only=True
-    )
-    pipe.set_progress_bar_config(disable=True)
-    return Pipeline(model, pipe, device)
+    try:
+        return Pipeline(model, loaded(model, device), device)
+    except torch.cuda.OutOfMemoryError as error:
+        raise OutOfMemory(str(error)) from error
 
 
 class Pipeline:
-    """One loaded model; `profile` 0 is the fastest, 1 and 2 spare memory more and more."""
+    """One loaded model; its profile says how it lies in memory (providers/engine/placement.py)."""
 
     def __init__(self, model: dict[str, Any], pipe: Any, device: str) -> None:
         self._model = model
         self._pipe = pipe
         self._device = device
+        self._names = {**NAMES, **model.get("names", {})}
         self._others: dict[str, Any] = {}
         self._loras: set[str] = set()
-        self._place(int(model.get("profile", 0)))
+        self._backends = backends(pipe, device)
+        self._profile = place(pipe, device, int(model.get("profile", 0)))
 
     def facts(self) -> dict[str, Any]:
         """What it holds, and what could be chosen."""
-        held = torch.cuda.max_memory_allocated() if self._device == CUDA else 0
-        options = {"attention": self._backends(), "device": self._device, "profile": self._model["profile"]}
-        return {"bytes": held, "options": {**options, "class": type(self._pipe).__name__}}
+        options = {
+            "attention": self._backends, "device": self._device, "profile": self._profile,
+            "quantise": quantisations(self._device), "class": type(self._pipe).__name__,
+        }  # fmt: skip
+        return {"bytes": peak(self._device), "options": options}
 
     def run(self, job: dict[str, Any], step: Callable[..., None]) -> dict[str, Any]:
         """Make one thing."""
@@ -78,12 +79,13 @@ class Pipeline:
         seed = random.randrange(2**31) if request.get("seed") is None else int(request["seed"])
         pipe = self._pipe_for(request["task"])
         self._adapt(str(params.pop("lora", "") or ""))
+        attend(self._pipe, str(params.pop("attention", "") or ""), self._backends)
         rate = int(params.pop("fps", FRAMES_A_SECOND))
-        asked = self._arguments(pipe, request, params, rate)
-        steps = int(asked.get("num_inference_steps") or 50)
-        asked["callback_on_step_end"] = _callback(step, steps)
+        asked = self._arguments(request, params, rate)
         asked["generator"] = torch.Generator("cpu").manual_seed(seed)
         accepted = inspect.signature(pipe.__call__).parameters
+        _listen(pipe, "callback_on_step_end" in accepted, asked, step)
+        reset_peak(self._device)
         try:
             with torch.inference_mode():
                 made = pipe(**{name: value for name, value in asked.items() if name in accepted})
@@ -91,36 +93,19 @@ class Pipeline:
             torch.cuda.empty_cache()
             raise OutOfMemory(str(error)) from error
         files = _saved(made, out, rate)
-        told = {name: value for name, value in asked.items() if isinstance(value, int | float)}
-        return {"files": files, "settings": {**told, "seed": seed, "class": type(pipe).__name__}}
-
-    def _place(self, profile: int) -> None:
-        if self._device != CUDA:
-            if profile:
-                self._spare()
-            self._pipe.to("cpu")
-            return
-        match profile:
-            case 0:
-                self._pipe.to(CUDA)
-            case 1:
-                self._spare()
-                self._pipe.enable_model_cpu_offload()
-            case _:
-                self._spare()
-                self._pipe.enable_sequential_cpu_offload()
-
-    def _spare(self) -> None:
-        """Decode in pieces."""
-        vae = getattr(self._pipe, "vae", None)
-        for name in ("enable_tiling", "enable_slicing"):
-            if hasattr(vae, name):
-                getattr(vae, name)()
+        told: dict[str, Any] = {
+            name: value for name, value in asked.items() if isinstance(value, int | float)
+        }
+        told |= {"seed": seed, "class": type(pipe).__name__, "profile": self._profile}
+        return {"files": files, "settings": told, "peak": peak(self._device)}
 
     def _pipe_for(self, task: str) -> Any:
         """The pipeline of a task, over the same weights."""
         own = inspect.signature(self._pipe.__call__).parameters
+        named = self._model.get("classes", {}).get(task)
         match task:
+            case _ if named:
+                return self._other(task, getattr(diffusers, named))
             case "image_to_image" if "image" not in own:
                 return self._other(task, AutoPipelineForImage2Image)
             case "inpaint" if "mask_image" not in own:
@@ -138,21 +123,19 @@ class Pipeline:
             self._others[task].set_progress_bar_config(disable=True)
         return self._others[task]
 
-    def _arguments(
-        self, pipe: Any, request: dict[str, Any], params: dict[str, Any], rate: int
-    ) -> dict[str, Any]:
-        """A request as the pipeline's call takes it."""
+    def _arguments(self, request: dict[str, Any], params: dict[str, Any], rate: int) -> dict[str, Any]:
+        """A request as the pipeline's call takes it; what it does not say is the model's default."""
+        pictures, masks = by_role(request, "image"), by_role(request, "mask")
+        if pictures and not request.get("width"):
+            params = {name: value for name, value in params.items() if name not in ("width", "height")}
+        said = {name: request[name] for name in SAID if request.get(name)}
         asked: dict[str, Any] = {"prompt": request["prompt"]}
-        for name in ("width", "height", "strength", "count", "negative"):
-            if request.get(name):
-                asked[NAMES.get(name, name)] = request[name]
-        asked |= {NAMES.get(name, name): value for name, value in params.items()}
+        asked |= {self._names.get(name, name): value for name, value in {**params, **said}.items()}
         if request["task"].endswith("video"):
             asked.pop("num_images_per_prompt", None)
             if request.get("seconds"):
                 every = int(self._model.get("frames_every", 4))
                 asked["num_frames"] = int(request["seconds"] * rate) // every * every + 1
-        pictures, masks = by_role(request, "image"), by_role(request, "mask")
         if pictures:
             size = (asked.get("width"), asked.get("height"))
             fitted = [_fitted(one, size, int(self._model.get("multiple", 8))) for one in pictures]
@@ -183,22 +166,42 @@ class Pipeline:
         else:
             self._pipe.disable_lora()
 
-    def _backends(self) -> list[str]:
-        """The ways to compute attention that this machine has."""
-        transformer = getattr(self._pipe, "transformer", None)
-        if transformer is None or not hasattr(transformer, "set_attention_backend"):
-            return []
-        found = []
-        for name in BACKENDS if self._device == CUDA else ("native",):
-            try:
-                transformer.set_attention_backend(name)
-            except (RuntimeError, ValueError, ImportError) as error:
-                logger.debug("attention %s: %s", name, error)
-            else:
-                found.append(name)
-        if found:
-            transformer.set_attention_backend(found[0])
-        return found
+
+def _listen(pipe: Any, calls_back: bool, asked: dict[str, Any], step: Callable[..., None]) -> None:
+    """Have every step told: by the pipeline's callback, or by its progress bar where it has none."""
+    steps = int(asked.get("num_inference_steps") or 50)
+    if calls_back:
+        asked["callback_on_step_end"] = _callback(step, steps)
+    else:
+        pipe.progress_bar = partial(Bar, step, steps)
+
+
+class Bar:
+    """Stands where a pipeline's progress bar is."""
+
+    def __init__(
+        self, step: Callable[..., None], steps: int, iterable: Any = None, total: Any = None
+    ) -> None:
+        self._step = step
+        self._steps = int(total or steps)
+        self._iterable = iterable
+        self._done = 0
+
+    def __enter__(self) -> "Bar":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._iterable = None
+
+    def __iter__(self) -> Any:
+        for one in self._iterable:
+            yield one
+            self.update()
+
+    def update(self, number: int = 1) -> None:
+        """So many steps more are done."""
+        self._done += number
+        self._step(self._done, max(self._steps, self._done), None)
 
 
 def _callback(step: Callable[..., None], steps: int) -> Callable[..., dict[str, Any]]:
@@ -235,9 +238,10 @@ def _picture(one: Any) -> Image.Image:
 
 
 def _fitted(picture: Image.Image, size: tuple[int | None, int | None], multiple: int) -> Image.Image:
-    """A picture in the size that was asked for, or its own, in the model's steps."""
+    """A picture in the size that was asked for, or its own, in the model's steps; large ones shrink."""
     width, height = size[0] or picture.width, size[1] or picture.height
-    wanted = tuple(max(multiple, side // multiple * multiple) for side in (width, height))
+    shrink = min(1.0, (MOST_OWN_PIXELS / (width * height)) ** 0.5) if not size[0] else 1.0
+    wanted = tuple(max(multiple, int(side * shrink) // multiple * multiple) for side in (width, height))
     return picture if picture.size == wanted else picture.resize((wanted[0], wanted[1]))
 
 

@@ -4,14 +4,19 @@ import json
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from providers.engine.weights import weights_of
 from providers.media.cards import Card, card_of
 
 CATALOG = Path(__file__).with_name("catalog.toml")
 FAKE, DIFFUSERS = "fake", "diffusers"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+PROFILES = ("fast", "offload", "group", "low")  # from the fastest to the one that takes the least memory
+QUANTISE = ("fp8", "int8", "int4")
+BACKENDS = ("native", "flash", "_flash_3", "flex", "sage", "xformers", "_native_cudnn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,7 @@ class Model:
         return self.kind == FAKE or (self.folder is not None and not self.unsafe)
 
 
+@cache
 def catalogue() -> list[dict[str, Any]]:
     """The entries of catalog.toml."""
     models: list[dict[str, Any]] = tomllib.loads(CATALOG.read_text(encoding="utf-8"))["models"]
@@ -49,7 +55,10 @@ def offered(device: str, folders: Iterable[Path]) -> dict[str, Model]:
     models = {}
     for one in entries:
         if one["kind"] != FAKE:
-            models[one["name"]] = _entry(one, on_disk.pop(one["repository"], None))
+            repository = one["repository"]
+            short = repository.rpartition("/")[2]
+            folder = on_disk.pop(repository, None) or on_disk.pop(short, None)
+            models[one["name"]] = _entry(one, folder)
     for name, folder in on_disk.items():
         if (model := _unlisted(name, folder)) is not None:
             models.setdefault(model.name, model)
@@ -58,9 +67,15 @@ def offered(device: str, folders: Iterable[Path]) -> dict[str, Model]:
 
 def _entry(entry: Mapping[str, Any], folder: Path | None) -> Model:
     spec = {name: value for name, value in entry.items() if name not in ("card", "bytes")}
-    card = card_of({"name": entry["name"], "label": entry.get("label", entry["name"]), **entry["card"]})
-    size = int(entry.get("bytes", 0)) or (weights_of(folder) if folder else 0)
-    return Model(entry["name"], entry["kind"], card, spec, size, folder, why_unsafe(folder) if folder else "")
+    told = {"name": entry["name"], "label": entry.get("label", entry["name"]), **entry["card"]}
+    size = int(entry.get("bytes", 0)) or (weights_of(folder).disk if folder else 0)
+    told.setdefault("memory", size)
+    if entry["kind"] == DIFFUSERS:
+        defaults = entry.get("defaults", {})
+        told["options"] = [*told.get("options", ()), *_options(defaults, "frames_every" in entry)]
+        told["defaults"] = {name: defaults[name] for name in ("width", "height") if name in defaults}
+    unsafe = why_unsafe(folder) if folder else ""
+    return Model(entry["name"], entry["kind"], card_of(told), spec, size, folder, unsafe)
 
 
 def _unlisted(name: str, folder: Path) -> Model | None:
@@ -71,20 +86,35 @@ def _unlisted(name: str, folder: Path) -> Model | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     video = any(word in pipeline for word in ("Wan", "LTX", "Video", "CogVideo", "Hunyuan", "Mochi"))
-    tasks = ["text_to_video"] if video else ["text_to_image", "image_to_image", "inpaint"]
+    image = "image_to_video" if "ImageToVideo" in pipeline else "text_to_video"
+    tasks = [image] if video else ["text_to_image", "image_to_image", "inpaint"]
+    size = weights_of(folder).disk
     card = card_of(
         {
             "name": name, "label": name, "tasks": tasks, "multiple": 16 if video else 8, "seeds": True,
             "negative": True, "strength": not video, "count": 1 if video else 4, "quality": 40,
-            "options": [
-                {"name": "steps", "kind": "int", "low": 1, "high": 100},
-                {"name": "guidance", "kind": "float", "low": 0, "high": 30},
-                {"name": "lora", "kind": "text", "high": 300},
-            ],
+            "options": _options({}, video), "memory": size,
         }
     )  # fmt: skip
     spec = {"name": name, "class": pipeline}
-    return Model(name, DIFFUSERS, card, spec, weights_of(folder), folder, why_unsafe(folder))
+    return Model(name, DIFFUSERS, card, spec, size, folder, why_unsafe(folder))
+
+
+def _options(defaults: Mapping[str, Any], video: bool) -> list[dict[str, Any]]:
+    """What every model of diffusers takes besides the words."""
+    steps = {"name": "steps", "kind": "int", "low": 1, "high": 100, "default": defaults.get("steps")}
+    rate = {"name": "fps", "kind": "int", "low": 1, "high": 60, "default": defaults.get("fps", 16)}
+    return [
+        steps,
+        {
+            "name": "guidance", "kind": "float", "low": 0, "high": 30, "default": defaults.get("guidance"),
+        },
+        *([rate] if video else []),
+        {"name": "lora", "kind": "text", "high": 300},
+        {"name": "profile", "kind": "choice", "choices": PROFILES, "default": PROFILES[0]},
+        {"name": "quantise", "kind": "choice", "choices": QUANTISE},
+        {"name": "attention", "kind": "choice", "choices": BACKENDS},
+    ]  # fmt: skip
 
 
 def _on_disk(folders: Iterable[Path]) -> dict[str, Path]:
@@ -93,12 +123,23 @@ def _on_disk(folders: Iterable[Path]) -> dict[str, Path]:
     for root in folders:
         if not root.is_dir():
             continue
-        for index in sorted(root.glob("*/model_index.json")):
-            found.setdefault(index.parent.name, index.parent)
+        for index in sorted([*root.glob("*/model_index.json"), *root.glob("*/*/model_index.json")]):
+            name = str(index.parent.relative_to(root))
+            if not name.startswith("."):
+                found.setdefault(name, index.parent)
         for index in sorted(root.glob("models--*/snapshots/*/model_index.json")):
             repository = index.parents[2].name.removeprefix("models--").replace("--", "/", 1)
-            found[repository] = index.parent
+            if repository not in found or index.parent.name == _main(index.parents[2]):
+                found[repository] = index.parent
     return found
+
+
+def _main(repository: Path) -> str:
+    """The commit that a cached repository's main branch names."""
+    try:
+        return (repository / "refs/main").read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return ""
 
 
 def why_unsafe(folder: Path) -> str:
@@ -110,8 +151,3 @@ def why_unsafe(folder: Path) -> str:
         if path.suffix in PICKLES and path.parent not in safe:
             return f"its weights are pickles, which can hold code: {path.relative_to(folder)}"
     return ""
-
-
-def weights_of(folder: Path) -> int:
-    """Bytes of a model's tensors on the disk."""
-    return sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
