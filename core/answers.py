@@ -28,8 +28,8 @@ class Answer:
     the conversation before the answer; `replaces` holds the ids of answers that this one takes the place of.
     `attempts` and `skipped` tell what its route did, `grant` what limits it counts for.
     `settings` are the conversation's own generation settings from now on; `title` is for one that they open.
-    `job` names the job that it is about; `also` is done in the transaction that stores it. One of
-    status "silent" says nothing.
+    `calls` are the tools (name, arguments) that a model called. `job` names the job that it is about; `also`
+    is done in the transaction that stores it. One of status "silent" says nothing.
     """
 
     text: str
@@ -47,6 +47,7 @@ class Answer:
     settings: dict[str, Any] | None = None
     title: str = ""
     job: str = ""
+    calls: tuple[tuple[str, str], ...] = ()
     also: Callable[[AsyncConnection], Awaitable[None]] | None = None
 
 

@@ -7,7 +7,7 @@ from core.answers import Answer, failure, over_limit
 from core.channel import Preview
 from core.routing.route import AllCandidatesFailed, RouteStream
 from core.texts import text
-from providers.types import Cited, Restart, Text, Thinking
+from providers.types import CallPart, Cited, Restart, Text, Thinking
 
 KNOWLEDGE = "knowledge"
 LONGEST_THOUGHTS = 20_000  # characters of reasoning that are kept
@@ -32,6 +32,7 @@ class Generation:
         self._publish = publish
         self._parts: list[str] = []
         self._cited: Cited | None = None
+        self._calls: dict[int, tuple[str, str]] = {}
         self._stop = asyncio.Event()
 
     def stop(self) -> None:
@@ -64,7 +65,11 @@ class Generation:
                     self._publish(part)
                 case Thinking(part):
                     self._think(part)
+                case CallPart(index, _, name, arguments):
+                    known = self._calls.get(index, ("", ""))
+                    self._calls[index] = (known[0] + name, known[1] + arguments)
                 case Restart():
+                    self._calls.clear()
                     self._parts.clear()
                     self._room += sum(map(len, self._thoughts))
                     self._thoughts.clear()
@@ -99,6 +104,7 @@ class Generation:
         else:
             answer = Answer("".join(self._parts).strip(), "model", self._model(), keep=True)
             answer.reasoning = "".join(self._thoughts).strip()
+            answer.calls = tuple(self._calls[index] for index in sorted(self._calls))
             if self._cited:
                 answer.source, answer.source_id = KNOWLEDGE, self._cited.ref
         return answer

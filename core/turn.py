@@ -19,6 +19,7 @@ from core.inbox import Claim, Inbox
 from core.instance import Instance
 from core.jobs import chat
 from core.jobs.chat import Asked, Desk
+from core.jobs.tools import intent_of, tools_of
 from core.knowledge.faq import FaqBook
 from core.limits.limits import Grant, Limits
 from core.limits.payer import Payer
@@ -112,7 +113,8 @@ class Turn:
         """The question to record (None for commands), its answer, and the preview's external id."""
         place = self._place
         if message.command in chat.ALL:
-            answer = await chat.commanded(self._desk(), await self._asked(message, language))
+            asked = self._asked(message, await self._past(), language)
+            answer = await chat.commanded(self._desk(), asked)
             return message if answer.keep else None, answer, None
         if message.command:
             ready = answers.command(place.instance, message, language)
@@ -123,19 +125,19 @@ class Turn:
         ready = answers.instant(place.book, message, language)
         if ready:
             return message, ready, None
-        asked = await self._asked(message, language)
-        ordered = await chat.spoken(self._desk(), asked)
+        past = await self._past()
+        ordered = await chat.spoken(self._desk(), self._asked(message, past, language))
         if ordered:
             return message, ordered, None
-        return message, *await self._generate(message, asked.past, language)
+        return message, *await self._generate(message, past, language)
 
     def _desk(self) -> Desk:
         place = self._place
         return Desk(place.database, place.channel, place.uploads, place.limits)
 
-    async def _asked(self, message: InboundMessage, language: str) -> Asked:
+    def _asked(self, message: InboundMessage, past: Past, language: str) -> Asked:
         own, job = self._message_id("assistant"), self._message_id("job")
-        return Asked(self._place.instance, message, await self._past(), language, own, job)
+        return Asked(self._place.instance, message, past, language, own, job)
 
     async def _again(
         self, message: InboundMessage, language: str
@@ -171,6 +173,7 @@ class Turn:
         pictures = await fetch_pictures(place.channel, message, past)
         preview = place.channel.preview(message, target)
         request = to_request(place.instance, past, message, language, pictures)
+        request = replace(request, tools=tools_of(place.instance.media), tools_optional=True)
         grant = await self._granted(message, request)
         stream = place.router.open(
             place.instance.route, request, time.monotonic() + CHAT_DEADLINE,
@@ -186,6 +189,9 @@ class Turn:
             await preview.close()
             raise
         answer.grant = grant
+        if intent := intent_of(answer.calls):
+            ordered = await chat.ordered(self._desk(), self._asked(message, past, language), intent)
+            return chat.with_words(ordered, answer), await preview.close()
         if answer.source_id == "over_limit":
             answer = replace(answers.over_limit(grant.allowance.resets_at, language), grant=grant,
                              attempts=answer.attempts, skipped=answer.skipped)  # fmt: skip

@@ -58,7 +58,8 @@ class ChatRequest:
     """What is asked. `language` ("en", "ru") is the reader's; `scope` names knowledge bases that a
     knowledge candidate may search; vendors ignore both.
 
-    `tools` and `tool_choice` are in OpenAI's shape; `output` is OpenAI's `response_format`
+    `tools` and `tool_choice` are in OpenAI's shape; with `tools_optional` a model that has no tools answers
+    without them; `output` is OpenAI's `response_format`
     (json_object or json_schema), None for text. `extra` holds further parameters of OpenAI's API that
     a vendor of that wire gets as they are (logit_bias, reasoning_effort, ...); others ignore them.
     """
@@ -68,6 +69,7 @@ class ChatRequest:
     language: str = "en"
     scope: tuple[str, ...] = ()
     tools: tuple[dict[str, Any], ...] = ()
+    tools_optional: bool = False
     tool_choice: str | dict[str, Any] | None = None
     output: dict[str, Any] | None = None
     extra: dict[str, Any] = field(default_factory=dict)

@@ -129,6 +129,14 @@ async def _placed(desk: Desk, asked: Asked, route: MediaRoute, wish: Wish) -> An
     return answer
 
 
+def with_words(ordered: Answer, said: Answer) -> Answer:
+    """The answer to an order that a model made: its own words first, and what it cost."""
+    ordered.attempts, ordered.skipped, ordered.grant = said.attempts, said.skipped, said.grant
+    ordered.text = "\n\n".join(part for part in (said.text, ordered.text) if part)
+    ordered.keep = True
+    return ordered
+
+
 async def _place(conn: AsyncConnection, order: Order, job_id: str) -> None:
     await place(conn, order, job_id=job_id)
 

@@ -28,7 +28,7 @@ def demand_of(spec: RouteSpec, request: ChatRequest, allowance: Allowance) -> De
     return Demand(
         size=estimate(request),
         images=any(not image.optional for turn in request.turns for image in turn.images),
-        tools=bool(request.tools),
+        tools=bool(request.tools) and not request.tools_optional,
         json=request.output is not None and request.output.get("type") != "text",
         local_only=bool(spec.settings.get("local_only")),
         allowance=allowance,

@@ -266,7 +266,10 @@ class RouteStream:
 
 
 def _fitted(request: ChatRequest, candidate: Candidate) -> ChatRequest:
-    """The request without earlier pictures, for a model that cannot see."""
+    """The request without earlier pictures, for a model that cannot see, and without tools that it may do
+    without, unless it is known to have tools."""
+    if request.tools_optional and candidate.facts.tools is not True:
+        request = replace(request, tools=(), tools_optional=False)
     if candidate.facts.vision is not False or not any(turn.images for turn in request.turns):
         return request
     return replace(request, turns=tuple(replace(turn, images=()) for turn in request.turns))
