@@ -3,7 +3,7 @@
 import asyncio
 import io
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -162,9 +162,9 @@ async def _working(site: Site, folder: Path) -> AsyncIterator[Studio]:
     try:
         yield Studio(site, bench, runner, gate)
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        while not task.done():  # asyncio.wait_for of Python 3.11 may lose a cancellation
+            task.cancel()
+            await asyncio.wait({task}, timeout=0.1)
         await bench.close()
 
 
