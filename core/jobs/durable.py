@@ -27,14 +27,12 @@ def _bench() -> Bench:
     return _BENCH[0]
 
 
-@DBOS.step(name="choose")
-async def _choose(job_id: str, attempt: int) -> bool:
-    return await choose(_bench(), job_id, attempt)
-
-
-@DBOS.step(name="submit")
-async def _submit(job_id: str, attempt: int) -> bool:
-    return await submit(_bench(), job_id, attempt)
+@DBOS.step(name="begin")
+async def _begin(job_id: str, attempt: int) -> str:
+    """over: there is nobody left to ask; begun; or next: who was asked refused."""
+    if not await choose(_bench(), job_id, attempt):
+        return "over"
+    return "begun" if await submit(_bench(), job_id, attempt) else "next"
 
 
 @DBOS.step(name="watch")
@@ -42,28 +40,26 @@ async def _watch(job_id: str, attempt: int) -> bool:
     return await watch(_bench(), job_id, attempt)
 
 
-@DBOS.step(name="keep")
-async def _keep(job_id: str, attempt: int) -> bool:
+@DBOS.step(name="finish")
+async def _finish(job_id: str, attempt: int) -> bool:
     bench = _bench()
     error = await keep(bench, job_id, attempt)
-    if error is not None and (row := await bench.job(job_id, attempt)) is not None:
+    if error is None:
+        await finish(bench, job_id, attempt)
+    elif (row := await bench.job(job_id, attempt)) is not None:
         await failed(bench, row, error)
     return error is None
 
 
-@DBOS.step(name="finish")
-async def _finish(job_id: str, attempt: int) -> None:
-    await finish(_bench(), job_id, attempt)
-
-
 @DBOS.workflow(name="job")
 async def make(job_id: str, attempt: int) -> None:
-    """One attempt of a job: candidate after candidate until one has made it, or none is left."""
+    """One attempt of a job: candidate after candidate until one has made it, or none is left. Each step can
+    be repeated: the job's row says what was begun and what is done."""
     for _ in range(MOST_ROUNDS):
-        if not await _choose(job_id, attempt):
+        begun = await _begin(job_id, attempt)
+        if begun == "over":
             return
-        if await _submit(job_id, attempt) and await _watch(job_id, attempt) and await _keep(job_id, attempt):
-            await _finish(job_id, attempt)
+        if begun == "begun" and await _watch(job_id, attempt) and await _finish(job_id, attempt):
             return
 
 
