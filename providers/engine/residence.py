@@ -6,17 +6,22 @@ import logging
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from providers.engine.child import Child, ChildDied, RunFailed
+from providers.engine.child import Child
 from providers.engine.family import Family, NoFamily
-from providers.engine.ledger import Lease, Ledger
-from providers.engine.models import Model
+from providers.engine.ledger import Holding, Lease, Ledger
+from providers.engine.models import DIFFUSERS, PROFILES, Model
+from providers.engine.peaks import Manner, Need, Peaks, shape_of
+from providers.engine.text.memory import NoRoom
 
 FAILURES, WINDOW = 3, 600.0  # so many deaths within so many seconds, and the model rests
 LOAD_SECONDS = 900.0
+GROW_SECONDS = 15.0  # for more room beside what is loaded; then it is unloaded and waits its turn
+GIVE_WAY_SECONDS = 5.0
+CUDA = "cuda"
 logger = logging.getLogger(__name__)
 
 
@@ -30,7 +35,9 @@ class SetAside(Exception):
 
 @dataclass(slots=True)
 class Resident:
-    """One model and, while it is loaded, its process. `profile` is how sparing with memory it was loaded."""
+    """One model and, while it is loaded, its process. `profile` is the least sparing one that may be tried,
+    raised when memory ran out; `manner` is how it is loaded now. `in_use` counts those who wait as well,
+    `turn` tells whether one of them has it."""
 
     model: Model
     state: str = "cold"
@@ -42,7 +49,8 @@ class Resident:
     used_at: float = 0.0
     why: str = ""
     profile: int = 0
-    measured: int = 0
+    manner: Manner = field(default_factory=Manner)
+    turn: bool = False
     options: dict[str, Any] = field(default_factory=dict)
     busy: asyncio.Lock = field(default_factory=asyncio.Lock)
     loading: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -53,11 +61,16 @@ class Residence:
     """Every model of the host by its name."""
 
     def __init__(
-        self, ledger: Ledger, families: Mapping[str, Family], models: Callable[[], Mapping[str, Model]]
+        self,
+        ledger: Ledger,
+        families: Mapping[str, Family],
+        models: Callable[[], Mapping[str, Model]],
+        peaks: Peaks | None = None,
     ) -> None:
         self._ledger = ledger
         self._families = families
         self._models = models
+        self._peaks = peaks or Peaks()
         self._residents: dict[str, Resident] = {}
 
     def all(self) -> list[Resident]:
@@ -70,46 +83,74 @@ class Residence:
         return self._resident(model) if model else None
 
     @asynccontextmanager
-    async def use(self, resident: Resident, on_wait: Callable[[str], None]) -> AsyncIterator[Child]:
-        """A model's process, loaded and ours alone. `on_wait` hears what is waited for: waiting or loading.
+    async def use(
+        self, resident: Resident, on_wait: Callable[[str], None], request: Mapping[str, Any] | None = None
+    ) -> AsyncIterator[Child]:
+        """A model's process, loaded as a request wants it and ours alone, with room for what it makes.
+        `on_wait` hears what is waited for: waiting or loading.
         Raises SetAside, NoFamily, NoRoom, RunFailed or ChildDied."""
         resident.in_use += 1
-        self._mark(resident)
         try:
             async with resident.busy:
-                yield await self.load(resident, on_wait)
+                await self._give_way(resident)
+                resident.turn = True
+                self._mark(resident)
+                yield await self.load(resident, on_wait, request)
         finally:
             resident.in_use -= 1
+            resident.turn = resident.busy.locked() and resident.turn
             resident.used_at = time.time()
             self._mark(resident)
 
-    async def load(self, resident: Resident, on_wait: Callable[[str], None] = lambda _: None) -> Child:
-        """The process of a model, started when there is none."""
+    async def load(
+        self,
+        resident: Resident,
+        on_wait: Callable[[str], None] = lambda _: None,
+        request: Mapping[str, Any] | None = None,
+    ) -> Child:
+        """The process of a model, started when there is none that would do."""
         async with resident.loading:
-            if resident.child is not None and resident.child.alive:
-                return resident.child
+            manner = self._manner(resident, request)
+            need = self._asked_for(resident, self._need(resident, manner, request))
+            child = resident.child
+            if child is not None and child.alive and request is None:
+                return child
+            if child is not None and child.alive:
+                if manner == resident.manner and await self._grown(resident, need, on_wait):
+                    return child
+                await child.stop()
             self._check(resident)
             await self._clear(resident)
             on_wait("waiting")
-            size = resident.measured or resident.model.bytes
-            lease = await self._ledger.reserve(resident.model.name, size)
+            lease = await self._ledger.reserve(resident.model.name, need.device, need.host)
             on_wait("loading")
-            resident.state, resident.why = "loading", ""
+            resident.state, resident.why, resident.manner = "loading", "", manner
             try:
-                child = await self._start(resident)
-            except BaseException:
-                resident.state = "failed"
+                resident.child = await self._start(resident, lease)
+            except BaseException as error:
+                resident.state = "failed" if isinstance(error, Exception) else "cold"
                 await lease.release()
                 raise
-            resident.child, resident.lease = child, lease
+            resident.lease = lease
             resident.state, resident.since = "ready", time.time()
             lease.holding.evict = lambda: self._evict(resident)
             self._mark(resident)
-            return child
+            return resident.child
+
+    async def learn(self, resident: Resident, request: Mapping[str, Any], size: int) -> None:
+        """A run took so much at its highest: from now on that is what room is asked for."""
+        if size <= 0 or resident.lease is None:
+            return
+        self._peaks.learn(resident.model, resident.manner, shape_of(resident.model, request), size)
+        holding = resident.lease.holding
+        try:
+            await resident.lease.adjust(size, holding.host, wait=False)
+        except NoRoom:
+            holding.device = size  # it is so, whether there was room or not
 
     async def unload(self, resident: Resident) -> bool:
-        """Free a model's memory; False while somebody uses it."""
-        return await self._evict(resident)
+        """Free a model's memory; False while somebody uses it or waits for it."""
+        return not resident.in_use and await self._evict(resident)
 
     def pin(self, resident: Resident, pinned: bool) -> None:
         """Keep a model in memory, or no longer."""
@@ -148,30 +189,80 @@ class Residence:
         if len(resident.deaths) >= FAILURES:
             raise SetAside(resident.model.name, WINDOW - (moment - resident.deaths[0]))
 
-    async def _start(self, resident: Resident) -> Child:
+    def _manner(self, resident: Resident, request: Mapping[str, Any] | None) -> Manner:
+        """How to load a model: as was asked, and sparing enough for it to fit at all."""
+        params = (request or {}).get("params") or {}
+        asked = params.get("profile")
+        profile = max(PROFILES.index(asked) if asked in PROFILES else 0, resident.profile)
+        manner = Manner(min(profile, len(PROFILES) - 1), str(params.get("quantise") or ""))
+        if resident.model.kind != DIFFUSERS or self._ledger.devices[0].kind != CUDA:
+            return manner
+        have, ram = self._ledger.most(_own(resident))
+        while manner.profile < len(PROFILES) - 1:
+            need = self._need(resident, manner, request)
+            if need.device <= have and need.host <= ram:
+                break
+            manner = Manner(manner.profile + 1, manner.quantise)
+        return manner
+
+    def _asked_for(self, resident: Resident, need: Need) -> Need:
+        """What to ask for: a guess that is larger than the device is taken for the whole of it."""
+        have, _ = self._ledger.most(_own(resident))
+        guessed = not need.measured and need.least <= have < need.device
+        return replace(need, device=have) if guessed else need
+
+    def _need(self, resident: Resident, manner: Manner, request: Mapping[str, Any] | None) -> Need:
+        shape = shape_of(resident.model, request)
+        return self._peaks.need(resident.model, manner, shape, self._ledger.devices[0].kind)
+
+    async def _grown(self, resident: Resident, need: Need, on_wait: Callable[[str], None]) -> bool:
+        """Whether there is room for what is needed beside what is loaded. Two that want to grow would wait
+        for each other for ever: who cannot soon must let go and queue."""
+        assert resident.lease is not None
+        holding = resident.lease.holding
+        if need.device <= holding.device and need.host <= holding.host:
+            return True
+        on_wait("waiting")
+        try:
+            async with asyncio.timeout(GROW_SECONDS):
+                await resident.lease.adjust(max(need.device, holding.device), max(need.host, holding.host))
+        except TimeoutError:
+            return False
+        return True
+
+    async def _give_way(self, resident: Resident) -> None:
+        """Let a model be unloaded first when somebody has waited long for the room it takes."""
+        if resident.lease is not None and self._ledger.overdue(resident.model.name):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ledger.served(resident.model.name), GIVE_WAY_SECONDS)
+
+    async def _start(self, resident: Resident, lease: Lease) -> Child:
         model = resident.model
         family = self._families.get(model.kind)
         if family is None:
             raise NoFamily(f"nothing here runs models of the kind {model.kind}")
         began = time.monotonic()
         child = await family.fork()
-        spec = {**model.spec, "folder": str(model.folder or ""), "profile": resident.profile}
-        spec["bytes"] = model.bytes
+        spec = {**model.spec, "folder": str(model.folder or ""), "bytes": model.bytes}
+        spec |= {"profile": resident.manner.profile, "quantise": resident.manner.quantise}
         try:
             async with asyncio.timeout(LOAD_SECONDS):
                 facts = await child.load(spec)
-        except (RunFailed, ChildDied, TimeoutError) as error:
+        except BaseException as error:
             child.kill()
             resident.why = str(error) or "it took too long to load"
             raise
         resident.options = dict(facts.get("options") or {})
-        logger.info("%s is loaded after %.2f s", model.name, time.monotonic() - began)
+        lease.holding.cost = time.monotonic() - began
+        logger.info("%s is loaded (%s) after %.2f s", model.name, resident.manner, lease.holding.cost)
         return child
 
     async def _evict(self, resident: Resident) -> bool:
-        if resident.in_use:
+        if resident.turn:
             return False
         async with resident.loading:
+            if resident.turn:
+                return False
             if resident.child is not None:
                 await resident.child.stop()
             await self._clear(resident)
@@ -186,5 +277,9 @@ class Residence:
     def _mark(self, resident: Resident) -> None:
         if resident.lease is not None:
             holding = resident.lease.holding
-            holding.pinned, holding.in_use = resident.pinned, resident.in_use
+            holding.pinned, holding.in_use = resident.pinned, int(resident.turn)
             holding.used_at = time.monotonic()
+
+
+def _own(resident: Resident) -> tuple[Holding, ...]:
+    return (resident.lease.holding,) if resident.lease else ()
