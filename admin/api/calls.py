@@ -36,7 +36,7 @@ class Call(APIRoute):
 
         async def checked(request: Request) -> Response:
             request.state.caller = await caller_of(request)
-            return await handle(_limited(request, limit))
+            return await handle(limited(request, limit))
 
         return checked
 
@@ -54,7 +54,7 @@ def api_router(tag: str, route_class: type[Call] = Call) -> APIRouter:
     )
 
 
-def _limited(request: Request, limit: int) -> Request:
+def limited(request: Request, limit: int) -> Request:
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise BodyTooLarge(limit)

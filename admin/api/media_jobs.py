@@ -8,7 +8,7 @@ from fastapi.routing import APIRoute
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.responses import Response, StreamingResponse
 
-from admin.api.calls import LONGEST_UPLOAD, Call, Id, _limited, api_router
+from admin.api.calls import LONGEST_UPLOAD, Call, Id, api_router, limited
 from admin.api.errors import ErrorDetail, FieldError, answer, language_of
 from admin.bearer import Unauthorized, caller_of
 from admin.gateway.access import Access
@@ -56,7 +56,7 @@ class MediaCall(Call):
         async def checked(request: Request) -> Response:
             try:
                 request.state.media_caller = await _admitted(request)
-                return await handle(_limited(request, self.limit))
+                return await handle(limited(request, self.limit))
             except ApiError as error:
                 if error.status == 401:
                     raise Unauthorized from error

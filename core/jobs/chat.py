@@ -14,7 +14,7 @@ from core.instance import Instance
 from core.jobs.answering import answer_chat, working_message
 from core.jobs.order import Order, Reply, Source, Wish
 from core.jobs.submit import LONGEST_PROMPT, place
-from core.limits.jobs import reserve_job
+from core.limits.jobs import reserve_job, settle_job
 from core.limits.limits import Limits
 from core.limits.payer import Payer
 from core.media.intents import COMMANDS, Intent, from_command, from_words
@@ -162,6 +162,7 @@ async def _on_job(desk: Desk, asked: Asked) -> Answer:
 
 async def _cancel(conn: AsyncConnection, job_id: str) -> None:
     if await jobs.cancel_job(conn, job_id) == jobs.CANCELLED:  # it waited: nobody else will say so
+        await settle_job(conn, await jobs.get_job(conn, job_id), [])
         await answer_chat(conn, await jobs.get_job(conn, job_id), jobs.CANCELLED, "cancelled", [])
 
 

@@ -49,8 +49,9 @@ class Runner:
             except (Unavailable, SQLAlchemyError) as error:
                 logger.warning("the rows cannot be used now: %s", error)
                 await asyncio.sleep(PAUSE)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), LOOK_EVERY)
+            with suppress(TimeoutError):  # wait_for would lose a cancellation that comes with the wake-up
+                async with asyncio.timeout(LOOK_EVERY):
+                    await self._wake.wait()
             self._wake.clear()
 
     async def _recover(self) -> None:

@@ -166,6 +166,7 @@ async def serving(database: Database, folder: Path, vendor: FakeLLM) -> AsyncIte
         )
     )  # fmt: skip
     listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as uvloop does
     running = asyncio.create_task(server._serve([listener]))
     while not server.started:
         await asyncio.sleep(0.005)
