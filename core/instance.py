@@ -17,6 +17,7 @@ class Character:
     name: str = ""
     prompt: str = ""
     greeting: str = ""
+    rating: str = "general"
     sampling: dict[str, Any] = field(default_factory=dict)
 
 

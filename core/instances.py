@@ -57,7 +57,12 @@ async def _character(conn: AsyncConnection, character_id: str) -> Character:
     if row is None:
         return Character()
     return Character(
-        id=row.id, name=row.name, prompt=row.prompt, greeting=row.greeting, sampling=dict(row.sampling)
+        id=row.id,
+        name=row.name,
+        prompt=row.prompt,
+        greeting=row.greeting,
+        rating=row.rating,
+        sampling=dict(row.sampling),
     )
 
 

@@ -12,7 +12,7 @@ from core.media.store import Store
 from core.routing.book import RouteBook
 from core.routing.cooldown import Cooldown
 from core.routing.scopes import Scopes
-from db import jobs
+from db import jobs, media
 from db.database import Database
 from providers.errors import ErrorClass, ProviderError
 from providers.media.registry import open_media
@@ -57,6 +57,14 @@ class Bench:
             raise ProviderError(ErrorClass.CREDENTIAL, "the key was removed")
         key = config.keys[number - 1] if number else ""
         return (await self._provider(config)).model(submitted["model"], key)
+
+    async def route_settings(self, row: Any) -> dict[str, Any]:
+        """The settings of the media route that a job was ordered over; {} when it was none."""
+        if not row.route_id:
+            return {}
+        async with self.database.reading() as conn:
+            route = await media.get_one(conn, media.MediaRoute, row.route_id)
+        return dict(route.settings) if route is not None else {}
 
     async def scopes(self, submitted: dict[str, Any]) -> Scopes | None:
         """What rests when the model fails that a job was begun at; None when its provider is gone."""

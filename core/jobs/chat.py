@@ -18,6 +18,7 @@ from core.limits.jobs import reserve_job, settle_job
 from core.limits.limits import Limits
 from core.limits.payer import Payer
 from core.media.intents import COMMANDS, Intent, from_command, from_words
+from core.media.moderation import allowed
 from core.media.routes import IMAGE, VIDEO, MediaRoute
 from core.messages import InboundMessage
 from core.routing.spec import RouteSpec
@@ -92,6 +93,8 @@ async def ordered(desk: Desk, asked: Asked, intent: Intent) -> Answer:
         return own(f"media_no_route_{intent.makes}", language)
     if not intent.prompt:
         return own("media_what", language, command=asked.message.command or intent.makes)
+    if not allowed(intent.prompt, asked.instance.character.rating):
+        return failure("media_moderated", language)
     if len(intent.prompt) > LONGEST_PROMPT:
         return own("media_too_long", language, limit=LONGEST_PROMPT)
     try:
@@ -120,7 +123,7 @@ async def _placed(desk: Desk, asked: Asked, route: MediaRoute, wish: Wish) -> An
     order = Order(
         wish, lines, "chat", route_id=route.id, channel_id=instance.id, chat_key=message.chat_key,
         user_key=message.user_key, key=asked.job, language=language, queue=route.queue,
-        reply=Reply(asked.own, message.reply_to, "", offers),
+        reply=Reply(asked.own, message.reply_to, "", offers), rating=instance.character.rating,
     )  # fmt: skip
     answer = Answer(text(f"media_working_{wish.task.makes}", language), "job", asked.job, keep=True)
     answer.status = "working"

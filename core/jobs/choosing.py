@@ -5,9 +5,10 @@ from typing import Any
 
 from core.jobs.bench import Bench
 from core.jobs.candidates import Candidate, Candidates, candidates_for
-from core.jobs.ending import Ended, end
+from core.jobs.ending import Ended, end, facts_of
 from core.jobs.inputs import InputLost, input_files
 from core.jobs.order import Wish
+from core.media.moderation import blocked, permits
 from db import jobs
 from db.base import now
 from providers.errors import ErrorClass
@@ -32,6 +33,10 @@ async def choose(bench: Bench, job_id: str, attempt: int) -> bool:
         return False
     if row.submit:
         return True  # begun in an earlier life
+    settings = await bench.route_settings(row)
+    if blocked(row.request["prompt"], settings) or not await permits(settings, "before", facts_of(row)):
+        await end(bench, row, Ended(jobs.FAILED, "moderated", "the route's own moderation"))
+        return False
     try:
         found = await _candidates(bench, row, row.candidates)
     except (BadMediaRequest, InputLost) as error:

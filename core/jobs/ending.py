@@ -14,6 +14,7 @@ from core.limits.jobs import settle_job
 from core.media.artifacts import Stored, artifact_values, key_base, stamp_of, store_file
 from core.media.artifacts_keeping import days_kept, read_keeping
 from core.media.files import BadFile
+from core.media.moderation import permits
 from core.media.store import StoreFull, StoreTrouble
 from db import artifacts, jobs
 from db.base import now
@@ -44,6 +45,10 @@ async def keep(bench: Bench, job_id: str, attempt: int) -> ProviderError | None:
         made = await model.fetch(row.submit["handle"], bench.folder_of(row))
         if not made.files:
             raise ProviderError(ErrorClass.EMPTY, "nothing was made")
+        files_made = [one.path for one in made.files]
+        if not await permits(await bench.route_settings(row), "after", facts_of(row), files_made):
+            await end(bench, row, Ended(jobs.FAILED, "moderated", "the route's own moderation"))
+            return None
         stamp = await _stamp(bench, row, made)
         stored = [
             await store_file(bench.store, one.path, key_base(row, at), stamp, Task(row.task).makes)
@@ -63,6 +68,16 @@ async def keep(bench: Bench, job_id: str, attempt: int) -> ProviderError | None:
     result = {"files": files, "cost": made.cost, "settings": made.settings}
     await bench.change(row, submit={**row.submit, "made": result}, phase="saving", fraction=1.0)
     return None
+
+
+def facts_of(row: Any) -> dict[str, Any]:
+    """What a moderation service is told of a job."""
+    return {
+        "job": row.id,
+        "task": row.task,
+        "prompt": row.request["prompt"],
+        "instance": row.channel_id or "",
+    }
 
 
 async def _stamp(bench: Bench, row: Any, made: Made) -> dict[str, Any] | None:

@@ -83,7 +83,7 @@ class Reply:
 class Order:
     """A wish, who wants it and where it goes. `candidates` are a route's lines at this moment; `source` is
     chat, tool, api, mcp or panel; `key` makes a repeated order the same job. `lane` is its priority: higher
-    goes first. `delay` is in seconds."""
+    goes first. `delay` is in seconds. `rating` is that of the character who is asked (general or adult)."""
 
     wish: Wish
     candidates: tuple[str, ...]
@@ -99,3 +99,4 @@ class Order:
     delay: float = 0.0
     reply: Reply | None = None
     queue: str = "cloud"
+    rating: str = "general"

@@ -7,6 +7,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.jobs.order import Order
+from core.media.moderation import allowed
 from db import jobs
 from db.base import new_id, now
 from db.database import Database
@@ -18,7 +19,7 @@ PRIORITIES = {"chat": 10, "tool": 10, "panel": 10, "api": 0, "mcp": 0}
 
 
 class NotOrdered(ValueError):
-    """An order that cannot be taken: `reason` is empty, long or no_route."""
+    """An order that cannot be taken: `reason` is long, no_route or moderated."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -32,6 +33,8 @@ async def place(conn: AsyncConnection, order: Order, ttl_hours: float = 24.0, jo
         raise NotOrdered("no_route")
     if len(order.wish.prompt) > LONGEST_PROMPT or len(order.wish.negative) > LONGEST_PROMPT:
         raise NotOrdered("long")
+    if not allowed(order.wish.prompt, order.rating):
+        raise NotOrdered("moderated")
     moment = now()
     return await jobs.add_job(
         conn,

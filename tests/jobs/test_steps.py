@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from core.jobs.order import Wish
 from core.jobs.submit import NotOrdered, cancel, retry, to_front
-from db import artifacts, job_previews, jobs
+from db import artifacts, job_previews, jobs, media
 from db.usage import Usage
 from providers.errors import ErrorClass, ProviderError
 from providers.media.types import Repeat, Task
@@ -196,3 +196,16 @@ async def test_an_attempt_that_was_given_up_ends_nothing(shop: Workshop) -> None
         assert not await jobs.end_job(conn, job_id, row.attempt + 1, jobs.DONE)
         assert await jobs.end_job(conn, job_id, row.attempt, jobs.DONE)
         assert not await jobs.end_job(conn, job_id, row.attempt, jobs.FAILED)
+
+
+async def test_a_routes_own_words_are_refused_before_anybody_is_asked(shop: Workshop) -> None:
+    async with shop.database.transaction() as conn:
+        await media.save_one(
+            conn, media.MediaRoute, "images", name="i", makes="image", candidates=["one:fast"],
+            settings={"blocked_words": ["harbour"]}, managed="",
+        )  # fmt: skip
+    await shop.order("one:fast", route_id="images")
+    row = await shop.work()
+    assert (row.status, row.reason, VENDORS["one"].submits) == ("failed", "moderated", [])
+    with pytest.raises(NotOrdered, match="moderated"):
+        await shop.order(prompt="undress her")
