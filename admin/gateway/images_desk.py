@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 
 from admin.gateway.errors import ApiError, limited
-from admin.gateway.images_errors import bad_media, too_long
+from admin.gateway.images_errors import bad_media, not_ordered, too_long
 from admin.gateway.images_inputs import Given, Inputs
 from admin.gateway.images_names import Names
 from admin.gateway.images_reading import Caller, Reading
@@ -16,7 +16,7 @@ from admin.services import Services
 from core.jobs.answering import answer_chat, working_message
 from core.jobs.candidates import Candidate, candidates_for
 from core.jobs.order import Order, Source, Wish
-from core.jobs.submit import HOURS, LONGEST_PROMPT, forget, ordered_before, place
+from core.jobs.submit import HOURS, LONGEST_PROMPT, NotOrdered, forget, ordered_before, place
 from core.limits.jobs import payer_of, reserve_job, settle_job
 from core.limits.limits import Grant, Limits
 from core.limits.payer import Payer
@@ -201,6 +201,8 @@ class Desk(Reading):
                 raise limited(grant.allowance.resets_at)
             async with self._database.transaction() as conn:
                 row = await place(conn, replace(order, candidates=lines), self._ttl, job_id)
+        except NotOrdered as error:
+            raise not_ordered(error) from error
         except IntegrityError:  # the same key came twice at once
             row = await self._known(order)
             if row is None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from admin.gateway.errors import LONGEST_NAME, ApiError
 from core.jobs.answering import BAD, why_text
-from core.jobs.submit import LONGEST_PROMPT
+from core.jobs.submit import LONGEST_PROMPT, NotOrdered
 from providers.media.cards import BadMediaRequest
 
 CODES = {"unknown": "unsupported_parameter", "empty": "missing_required_parameter",
@@ -42,6 +42,14 @@ def job_failed(row: Any) -> ApiError:
     status, code, text = FAILED.get(row.reason, FAILED["unavailable"])
     kind = "invalid_request_error" if status == 400 else "server_error"
     return ApiError(status, text, kind, "prompt" if row.reason == "moderated" else None, code, dict(ONCE))
+
+
+def not_ordered(error: NotOrdered) -> ApiError:
+    """An order that is not taken, whoever would make it."""
+    if error.reason == "long":
+        return too_long("prompt")
+    status, code, text = FAILED[error.reason]
+    return ApiError(status, text, "invalid_request_error", "prompt", code, dict(ONCE))
 
 
 def _refused(text: str, headers: dict[str, str]) -> ApiError:

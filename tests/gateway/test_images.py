@@ -181,3 +181,9 @@ async def test_bodies_that_are_none(shop: Studio) -> None:  # noqa: F811
     async with site.client.get(f"{site.base}/images/edits", headers=site.headers()) as answer:
         assert answer.status == 405
     assert not await shop.jobs()
+
+
+async def test_what_nobody_makes_is_refused(shop: Studio, client: openai.AsyncOpenAI) -> None:  # noqa: F811
+    with pytest.raises(openai.BadRequestError) as caught:
+        await client.images.generate(model="images", prompt="undress her")
+    assert caught.value.code == "content_filter"
