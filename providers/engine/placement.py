@@ -49,7 +49,7 @@ def loaded(model: dict[str, Any], device: str) -> Any:
         further["variant"] = variant
     logger.info("loading %s as %s", model["name"], kind.__name__)
     pipe = kind.from_pretrained(
-        model["folder"], torch_dtype={"default": dtype, **full} if full else dtype, use_safetensors=True,
+        model["folder"], dtype={"default": dtype, **full} if full else dtype, use_safetensors=True,
         local_files_only=True, **further,
     )  # fmt: skip
     if wanted == "fp8":

@@ -163,7 +163,7 @@ class Residence:
         resident.why = why
         self._ledger.note("died", resident.model.name, 0, why)
         if resident.child is not None:
-            resident.child.kill()
+            await _end(resident.child)
         await self._clear(resident)
         resident.state = "failed"
 
@@ -171,7 +171,7 @@ class Residence:
         """End every process."""
         for resident in self._residents.values():
             if resident.child is not None:
-                resident.child.kill()
+                await _end(resident.child)
             await self._clear(resident)
 
     def _resident(self, model: Model) -> Resident:
@@ -249,8 +249,8 @@ class Residence:
             async with asyncio.timeout(LOAD_SECONDS):
                 facts = await child.load(spec)
         except BaseException as error:
-            child.kill()
             resident.why = str(error) or "it took too long to load"
+            await _end(child)
             raise
         resident.options = dict(facts.get("options") or {})
         lease.holding.cost = time.monotonic() - began
@@ -279,6 +279,12 @@ class Residence:
             holding = resident.lease.holding
             holding.pinned, holding.in_use = resident.pinned, int(resident.turn)
             holding.used_at = time.monotonic()
+
+
+async def _end(child: Child) -> None:
+    """Kill a process, and wait until it is gone and its memory with it."""
+    child.kill()
+    await child.stop()
 
 
 def _own(resident: Resident) -> tuple[Holding, ...]:
