@@ -21,8 +21,8 @@ class Ram(Pool):
     def look(self, alone: bool) -> None:
         """Measure what others hold."""
         ours = sum(anonymous(pid) for pid in descendants(os.getpid()))
-        used = self.total - _memory("MemAvailable")
-        self.external = min(max(used - ours, 0) + SPARE, self.total)
+        self.measured = self.total - _memory("MemAvailable")
+        self.external = min(max(self.measured - ours, 0) + SPARE, self.total)
 
 
 class Gpu(Pool):
@@ -39,6 +39,7 @@ class Gpu(Pool):
         running = (_Process * MOST_PROCESSES)()
         if self._nvml.nvmlDeviceGetMemoryInfo(self._handle, ctypes.byref(memory)):
             return
+        self.measured = int(memory.used)
         failed = self._nvml.nvmlDeviceGetComputeRunningProcesses_v3(
             self._handle, ctypes.byref(count), running
         )

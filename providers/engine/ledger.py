@@ -21,12 +21,13 @@ MOST_HISTORY = 200
 
 @dataclass(slots=True)
 class Pool:
-    """One device, or the host's RAM. `external` is what others hold, as measured."""
+    """One device, or the host's RAM. `external` is what others hold; `measured` all that is used."""
 
     name: str
     kind: str
     total: int
     external: int = 0
+    measured: int | None = None
 
     def look(self, alone: bool) -> None:
         """Measure `external` anew, where that can be done. `alone` tells that no model is held at all."""

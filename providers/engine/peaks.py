@@ -128,14 +128,13 @@ class Peaks:
         """What was measured, if anything was."""
         return self._known.get(_key(model, manner, shape))
 
-    def learn(self, model: Model, manner: Manner, shape: Shape, size: int) -> None:
-        """A run took this much."""
-        if size <= 0:
-            return
+    def learn(self, model: Model, manner: Manner, shape: Shape, size: int) -> int:
+        """A run took this much; the most that one took."""
         key = _key(model, manner, shape)
         before = self._known.get(key)
         self._known[key] = before.with_another(size) if before else Peak(size, float(size))
         self._write()
+        return self._known[key].most
 
     def _write(self) -> None:
         if self._path is None:

@@ -137,16 +137,21 @@ class Residence:
             self._mark(resident)
             return resident.child
 
+    def check(self, resident: Resident, request: Mapping[str, Any]) -> None:
+        """Raise NoRoom for a request that could never fit, whatever made room for it."""
+        need = self._asked_for(resident, self._need(resident, self._manner(resident, request), request))
+        self._ledger.check(need.device, need.host, _own(resident))
+
     async def learn(self, resident: Resident, request: Mapping[str, Any], size: int) -> None:
         """A run took so much at its highest: from now on that is what room is asked for."""
         if size <= 0 or resident.lease is None:
             return
-        self._peaks.learn(resident.model, resident.manner, shape_of(resident.model, request), size)
-        holding = resident.lease.holding
+        shape, holding = shape_of(resident.model, request), resident.lease.holding
+        most = self._peaks.learn(resident.model, resident.manner, shape, size)
         try:
-            await resident.lease.adjust(size, holding.host, wait=False)
+            await resident.lease.adjust(most, holding.host, wait=False)
         except NoRoom:
-            holding.device = size  # it is so, whether there was room or not
+            holding.device = most  # it is so, whether there was room or not
 
     async def unload(self, resident: Resident) -> bool:
         """Free a model's memory; False while somebody uses it or waits for it."""

@@ -68,9 +68,8 @@ def test_each_profile_and_precision_takes_less_of_the_gpu(folder: Path) -> None:
 def test_what_was_measured_wins_and_is_kept(tmp_path: Path, folder: Path) -> None:
     path, one, shape = tmp_path / "home/peaks.json", model(folder), Shape(512 * 512)
     peaks = Peaks(path)
-    for size in (10 * GB, 12 * GB, 9 * GB):
-        peaks.learn(one, Manner(), shape, size)
-    peaks.learn(one, Manner(), shape, 0)
+    told = [peaks.learn(one, Manner(), shape, size) for size in (10 * GB, 12 * GB, 9 * GB)]
+    assert told == [10 * GB, 12 * GB, 12 * GB]
     assert peaks.need(one, Manner(), shape, "cuda").device == 12 * GB
     known = Peaks(path).find(one, Manner(), shape)
     assert known is not None and (known.most, known.runs) == (12 * GB, 3)

@@ -105,6 +105,10 @@ async def test_what_runs_took_is_what_room_is_asked_for(tmp_path: Path) -> None:
         async with place.residence.use(small, lambda _: None, request):
             assert place.loaded() == {"small"} and small.lease.holding.device == 45
         await place.residence.learn(small, request, 20)
+        assert small.lease.holding.device == 45
+        other = {"width": 640, "height": 640}
+        async with place.residence.use(small, lambda _: None, other):
+            await place.residence.learn(small, other, 20)
         assert small.lease.holding.device == 20
         assert peaks.need(small.model, Manner(), shape_of(small.model, request), "fake").device == 45
     finally:
@@ -190,7 +194,7 @@ async def test_pictures_in_other_precisions_and_profiles_on_real_weights(tmp_pat
         async with residence.use(resident, lambda _: None, request) as child:
             found = await child.run({"id": str(out), "request": request, "out": str(out)}, lambda _: None)
             await residence.learn(resident, request, found["peak"])
-            assert ledger.holdings[-1].device == found["peak"] > 50_000_000
+            assert ledger.holdings[-1].device >= found["peak"] > 50_000_000
         picture = await asyncio.to_thread(Path(found["files"][0]["path"]).read_bytes)
         return {**found["settings"], "picture": picture, "pid": child.pid, **resident.options}
 
