@@ -9,6 +9,7 @@ from admin.pages import (
     compare,
     conversations,
     dashboard,
+    engines,
     entry,
     files,
     first_steps,
@@ -22,12 +23,13 @@ from admin.pages import (
     playground,
     presets,
     providers,
+    queue,
     routes,
     usage,
 )
 
 router = APIRouter(include_in_schema=False)
-for _room in (access, bases, characters, compare, conversations, dashboard, entry, files, first_steps,
-              gallery, gateway_keys, instances, limits, logs, models, palette, playground, presets, providers,
-              routes, usage):  # fmt: skip
+for _room in (access, bases, characters, compare, conversations, dashboard, engines, entry, files,
+              first_steps, gallery, gateway_keys, instances, limits, logs, models, palette, playground,
+              presets, providers, queue, routes, usage):  # fmt: skip
     router.include_router(_room.router)

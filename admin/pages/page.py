@@ -63,8 +63,10 @@ NAVIGATION: tuple[tuple[str, tuple[Room, ...]], ...] = (
     (
         N_("Media"),
         (
+            Room("queue", N_("Media queue"), "clock", "/queue"),
             Room("gallery", N_("Gallery"), "images", "/gallery"),
             Room("presets", N_("Presets"), "swatch-book", "/presets"),
+            Room("engines", N_("Engines"), "server", "/engines"),
         ),
     ),
     (
