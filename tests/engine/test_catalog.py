@@ -98,6 +98,14 @@ def test_names_and_repositories_are_told_once_and_cards_are_whole(tmp_path: Path
         assert model.card.memory == model.bytes > 5_000_000_000 and model.card.notes and not model.there
 
 
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda one: one["name"])
+def test_an_entry_is_documented(entry: dict[str, Any]) -> None:
+    (line,) = [
+        one for one in (ROOT / "docs/engines.md").read_text().splitlines() if f"`{entry['name']}`" in one
+    ]
+    assert entry["repository"] in line and line.endswith(f"| {entry['bytes'] // 10**9} |")
+
+
 def repository(root: Path, name: str, kind: str = "FluxPipeline") -> Path:
     folder = root / name
     (folder / "unet").mkdir(parents=True)
