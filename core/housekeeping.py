@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.media.artifacts_clearing import clear_expired, clear_orphans
 from core.media.store import Store, StoreTrouble
-from db import inbox, limits, outbox, uploads, usage_days
+from db import inbox, jobs, limits, outbox, uploads, usage_days
 from db.base import now
 from db.database import Database
 
@@ -55,6 +55,7 @@ async def clear(database: Database, before: float) -> int:
         uploads.forget_old,
         usage_days.forget_summed,
         limits.forget_old,
+        jobs.forget_ended,
     ):
         deleted = BATCH
         while deleted == BATCH:

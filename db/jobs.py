@@ -258,11 +258,12 @@ async def list_jobs(
     if channel_id:
         query = query.where(JOB.c.channel_id == channel_id)
     if older:
-        query = query.where(JOB.c.status.in_(ENDED), JOB.c.id < older)
+        mark = select(JOB.c.created_at).where(JOB.c.id == older).scalar_subquery()
+        query = query.where(JOB.c.status.in_(ENDED), JOB.c.created_at < mark)
     kind = case((JOB.c.status == RUNNING, 0), (JOB.c.status == WAITING, 1), else_=2)
     lane = case((JOB.c.status == WAITING, -JOB.c.lane), else_=0)
     rank = case((JOB.c.status == WAITING, JOB.c.rank), else_=0.0)
-    query = query.order_by(kind, lane, rank, JOB.c.id.desc()).limit(limit)
+    query = query.order_by(kind, lane, rank, JOB.c.created_at.desc(), JOB.c.id).limit(limit)
     return list((await conn.execute(query)).all())
 
 
@@ -270,18 +271,6 @@ async def count_jobs(conn: AsyncConnection) -> dict[str, int]:
     """How many jobs there are of each status."""
     rows = await conn.execute(select(JOB.c.status, func.count()).group_by(JOB.c.status))
     return {str(status): int(count) for status, count in rows}
-
-
-async def usual_seconds(conn: AsyncConnection, model: str, task: str) -> float | None:
-    """How long the last jobs of a model took, on average; None when there was none."""
-    last = (
-        select((JOB.c.finished_at - JOB.c.started_at).label("seconds"))
-        .where(JOB.c.status == DONE, JOB.c.model == model, JOB.c.task == task)
-        .order_by(JOB.c.id.desc())
-        .limit(10)
-        .subquery()
-    )
-    return cast("float | None", (await conn.execute(select(func.avg(last.c.seconds)))).scalar_one())
 
 
 async def forget_ended(conn: AsyncConnection, earlier: float, limit: int) -> int:
