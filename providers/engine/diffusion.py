@@ -126,7 +126,10 @@ class Pipeline:
     def _arguments(self, request: dict[str, Any], params: dict[str, Any], rate: int) -> dict[str, Any]:
         """A request as the pipeline's call takes it; what it does not say is the model's default."""
         pictures, masks = by_role(request, "image"), by_role(request, "mask")
-        if pictures and not request.get("width"):
+        area = 0  # of a clip, which takes the picture's shape and the model's usual size
+        if pictures and not request.get("width") and not self._model.get("fixed"):
+            if request["task"].endswith("video"):
+                area = int(params.get("width") or 0) * int(params.get("height") or 0)
             params = {name: value for name, value in params.items() if name not in ("width", "height")}
         said = {name: request[name] for name in SAID if request.get(name)}
         asked: dict[str, Any] = {"prompt": request["prompt"]}
@@ -138,7 +141,8 @@ class Pipeline:
                 asked["num_frames"] = int(request["seconds"] * rate) // every * every + 1
         if pictures:
             size = (asked.get("width"), asked.get("height"))
-            fitted = [_fitted(one, size, int(self._model.get("multiple", 8))) for one in pictures]
+            multiple = int(self._model.get("multiple", 8))
+            fitted = [_fitted(one, size, multiple, area) for one in pictures]
             asked["image"] = fitted[0] if len(fitted) == 1 else fitted
             asked["width"], asked["height"] = fitted[0].size
             if masks:
@@ -237,11 +241,15 @@ def _picture(one: Any) -> Image.Image:
     return Image.fromarray((one * 255).round().clip(0, 255).astype("uint8"))
 
 
-def _fitted(picture: Image.Image, size: tuple[int | None, int | None], multiple: int) -> Image.Image:
-    """A picture in the size that was asked for, or its own, in the model's steps; large ones shrink."""
+def _fitted(
+    picture: Image.Image, size: tuple[int | None, int | None], multiple: int, area: int
+) -> Image.Image:
+    """A picture in the size that was asked for; else of that area; else in its own, large ones made smaller.
+    Always in the model's steps."""
     width, height = size[0] or picture.width, size[1] or picture.height
-    shrink = min(1.0, (MOST_OWN_PIXELS / (width * height)) ** 0.5) if not size[0] else 1.0
-    wanted = tuple(max(multiple, int(side * shrink) // multiple * multiple) for side in (width, height))
+    own = width * height
+    scale = 1.0 if size[0] else ((area or min(own, MOST_OWN_PIXELS)) / own) ** 0.5
+    wanted = tuple(max(multiple, int(side * scale) // multiple * multiple) for side in (width, height))
     return picture if picture.size == wanted else picture.resize((wanted[0], wanted[1]))
 
 

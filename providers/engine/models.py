@@ -15,6 +15,7 @@ CATALOG = Path(__file__).with_name("catalog.toml")
 FAKE, DIFFUSERS = "fake", "diffusers"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 PROFILES = ("fast", "offload", "group", "low")  # from the fastest to the one that takes the least memory
+LEAST_MULTIPLE = 8  # pixels a side that every autoencoder makes one of
 QUANTISE = ("fp8", "int8", "int4")
 BACKENDS = ("native", "flash", "_flash_3", "flex", "sage", "xformers", "_native_cudnn")
 
@@ -75,7 +76,9 @@ def _entry(entry: Mapping[str, Any], folder: Path | None) -> Model:
         told["options"] = [*told.get("options", ()), *_options(defaults, "frames_every" in entry)]
         told["defaults"] = {name: defaults[name] for name in ("width", "height") if name in defaults}
     unsafe = why_unsafe(folder) if folder else ""
-    return Model(entry["name"], entry["kind"], card_of(told), spec, size, folder, unsafe)
+    card = card_of(told)
+    spec["multiple"] = max(card.multiple, LEAST_MULTIPLE)
+    return Model(entry["name"], entry["kind"], card, spec, size, folder, unsafe)
 
 
 def _unlisted(name: str, folder: Path) -> Model | None:
@@ -96,7 +99,7 @@ def _unlisted(name: str, folder: Path) -> Model | None:
             "options": _options({}, video), "memory": size,
         }
     )  # fmt: skip
-    spec = {"name": name, "class": pipeline}
+    spec = {"name": name, "class": pipeline, "multiple": card.multiple}
     return Model(name, DIFFUSERS, card, spec, size, folder, why_unsafe(folder))
 
 

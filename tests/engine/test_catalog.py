@@ -95,6 +95,7 @@ def test_names_and_repositories_are_told_once_and_cards_are_whole(tmp_path: Path
         options = {one.name: one for one in model.card.options}
         assert {"steps", "guidance", "lora", "profile", "quantise", "attention"} <= set(options)
         assert options["profile"].choices == PROFILES and options["attention"].choices == BACKENDS
+        assert model.spec["multiple"] % 8 == 0 and model.spec["multiple"] >= model.card.multiple
         assert model.card.memory == model.bytes > 5_000_000_000 and model.card.notes and not model.there
 
 
