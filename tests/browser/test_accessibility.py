@@ -17,7 +17,7 @@ PAGES = [
     "/providers", "/providers/new", "/providers/openai", "/routes", "/routes/new", "/routes/default",
     "/characters", "/characters/new", "/characters/luna", "/bases", "/bases/new", "/bases/shop",
     "/bases/shop/faq/new", "/playground", "/compare", "/usage", "/usage?days=30&outcome=failed", "/keys",
-    "/limits", "/models",
+    "/limits", "/models", "/queue", "/engines", "/gallery", "/gallery/settings", "/presets", "/presets/new",
 ]  # fmt: skip
 RUN = """async () => (await axe.run({resultTypes: ["violations"]})).violations
     .filter(one => ["serious", "critical"].includes(one.impact))
