@@ -110,7 +110,7 @@ class Residence:
     ) -> Child:
         """The process of a model, started when there is none that would do."""
         async with resident.loading:
-            manner = self._manner(resident, request)
+            manner = self.manner(resident, request)
             need = self._asked_for(resident, self._need(resident, manner, request))
             child = resident.child
             if child is not None and child.alive and request is None:
@@ -139,7 +139,7 @@ class Residence:
 
     def check(self, resident: Resident, request: Mapping[str, Any]) -> None:
         """Raise NoRoom for a request that could never fit, whatever made room for it."""
-        need = self._asked_for(resident, self._need(resident, self._manner(resident, request), request))
+        need = self._asked_for(resident, self._need(resident, self.manner(resident, request), request))
         self._ledger.check(need.device, need.host, _own(resident))
 
     async def learn(self, resident: Resident, request: Mapping[str, Any], size: int) -> None:
@@ -194,7 +194,7 @@ class Residence:
         if len(resident.deaths) >= FAILURES:
             raise SetAside(resident.model.name, WINDOW - (moment - resident.deaths[0]))
 
-    def _manner(self, resident: Resident, request: Mapping[str, Any] | None) -> Manner:
+    def manner(self, resident: Resident, request: Mapping[str, Any] | None) -> Manner:
         """How to load a model: as was asked, and sparing enough for it to fit at all."""
         params = (request or {}).get("params") or {}
         asked = params.get("profile")

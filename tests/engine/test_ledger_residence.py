@@ -19,6 +19,7 @@ from providers.engine.residence import FAILURES, Residence, SetAside
 from providers.engine.text.memory import NoRoom
 from providers.media.cards import card_of
 from tests.engine.hosts import ROOT
+from tests.engine.test_catalog import repository, tensors
 
 pytestmark = pytest.mark.asyncio
 PYTHON = ROOT / ".venv-diffusers/bin/python"
@@ -169,6 +170,41 @@ async def test_a_model_that_dies_again_and_again_rests(place: Place) -> None:
     with pytest.raises(SetAside, match="rests for"):
         await place.residence.load(small)
     await place.residence.load(place["middle"])
+
+
+@pytest.mark.parametrize(
+    ("device_gb", "asked", "profile"),
+    [
+        (80, None, "fast"), (80, "group", "group"), (16, None, "offload"), (16, "fast", "offload"),
+        (8, None, "group"), (1, None, "low"),
+    ],
+)  # fmt: skip
+async def test_the_fastest_profile_that_fits_a_gpu(
+    tmp_path: Path, device_gb: int, asked: str | None, profile: str
+) -> None:
+    folder = repository(tmp_path, "a")
+    tensors(folder / "unet/model.safetensors", 6, 10**9)  # 12 GB in half precision, and 8 GB
+    tensors(folder / "vae/model.safetensors", 4, 10**9)
+    model = offered("cuda", [tmp_path])["a"]
+    ledger = Ledger([Pool("gpu", "cuda", device_gb * 10**9)], Pool("RAM", "host", 64 * 10**9))
+    residence = Residence(ledger, {}, lambda: {"a": model})
+    resident = residence.find("a")
+    assert resident is not None
+    request = {"width": 512, "height": 512, "params": {"profile": asked} if asked else {}}
+    assert str(residence.manner(resident, request)) == profile
+    residence.check(resident, request)
+    large = {
+        "width": 8192,
+        "height": 8192,
+        "count": 4,
+    }  # a guess of 537 GB: who knows, it has the whole device
+    if device_gb > 1:
+        residence.check(resident, large)
+    resident.profile = 3
+    assert str(residence.manner(resident, request)) == "low"
+    ledger.host.external = 60 * 10**9
+    with pytest.raises(NoRoom, match="needs 20000000000 bytes, 4000000000 can be had"):
+        residence.check(resident, request)
 
 
 async def test_pictures_in_other_precisions_and_profiles_on_real_weights(tmp_path: Path) -> None:
