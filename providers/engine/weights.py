@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 LONGEST_HEADER = 100_000_000  # the format's own limit
+PACKED = ("U8", "I8")  # weights quantised in the file stay so: a byte each, half of what others take
 VARIANT = re.compile(r"\.(fp16|bf16|non_ema|fp32)(?=[.-])")
 logger = logging.getLogger(__name__)
 
@@ -83,7 +84,8 @@ def _numbers(path: str, size: int, _changed: int) -> int:
             if length > min(LONGEST_HEADER, size):
                 raise ValueError("the header is longer than the file")
             header = json.loads(file.read(length))
-        return sum(math.prod(one["shape"]) for name, one in header.items() if name != "__metadata__")
+        tensors = [one for name, one in header.items() if name != "__metadata__"]
+        return sum(math.prod(one["shape"]) // (2 if one["dtype"] in PACKED else 1) for one in tensors)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         logger.warning("%s: not a safetensors header: %s", path, error)
         return size // 2

@@ -116,9 +116,9 @@ def repository(root: Path, name: str, kind: str = "FluxPipeline") -> Path:
     return folder
 
 
-def tensors(path: Path, *shape: int) -> None:
+def tensors(path: Path, *shape: int, dtype: str = "F16") -> None:
     """A file with a header and no numbers."""
-    header = json.dumps({"__metadata__": {}, "a": {"dtype": "F16", "shape": shape, "data_offsets": [0, 0]}})
+    header = json.dumps({"__metadata__": {}, "a": {"dtype": dtype, "shape": shape, "data_offsets": [0, 0]}})
     path.write_bytes(len(header).to_bytes(8, "little") + header.encode())
 
 
@@ -152,6 +152,8 @@ def test_only_the_parts_that_are_loaded_count(tmp_path: Path) -> None:
     assert variant_of(folder) == "fp16"
     (folder / "vae/model.fp16.safetensors").rename(folder / "vae/model.safetensors")
     assert variant_of(folder) is None
+    tensors(folder / "vae/model.safetensors", 60, dtype="U8")
+    assert weights_of(folder).parts == {"unet": 200, "vae": 30}
 
 
 def test_a_hostile_header_is_only_a_guess(tmp_path: Path) -> None:
