@@ -62,18 +62,21 @@ def scopes_for(config: ProviderConfig, key: str, model: str) -> Scopes:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Those who may, and why others may not: by name, a BadMediaRequest or a word."""
+    """Those who may, and why others may not: by name, a BadMediaRequest or a word. `silent` are providers
+    that do not say now what they can: an engine host that is being started."""
 
     eligible: tuple[Candidate, ...]
     refused: Mapping[str, BadMediaRequest | str]
+    silent: frozenset[str] = frozenset()
 
 
-async def _cards(config: ProviderConfig) -> tuple[Card, ...]:
-    """A provider's cards; none when its server does not tell now."""
+async def _cards(config: ProviderConfig, silent: set[str]) -> tuple[Card, ...]:
+    """A provider's cards; none when its server does not tell now, which is noted."""
     try:
         return await cards_of(config)
     except ProviderError as error:
         logger.info("%s does not say what it can: %s", config.id, error)
+        silent.add(config.id)
         return ()
 
 
@@ -87,8 +90,9 @@ async def candidates_for(
     in what a model's preset says."""
     found: dict[tuple[str, str, int], Candidate] = {}
     refused: dict[str, BadMediaRequest | str] = {}
+    silent: set[str] = set()
     for line in lines:
-        for config, model, card in await _expand(line, providers, request):
+        for config, model, card in await _expand(line, providers, request, silent):
             try:
                 prepared = prepare(model, request, card)
                 fitted = fit(prepared, card) if card else prepared
@@ -100,32 +104,32 @@ async def candidates_for(
                 found.setdefault(one.place, one)
         if not found and ":" in line and line.partition(":")[0] not in providers:
             refused.setdefault(line, "disabled")
-    return Candidates(tuple(found.values()), refused)
+    return Candidates(tuple(found.values()), refused, frozenset(silent))
 
 
 async def _expand(
-    line: str, providers: Mapping[str, ProviderConfig], request: MediaRequest
+    line: str, providers: Mapping[str, ProviderConfig], request: MediaRequest, silent: set[str]
 ) -> list[tuple[ProviderConfig, str, Card | None]]:
     provider_id, _, model = line.partition(":")
     if line == AUTO:
-        return await _best([one for one in providers.values() if makes_media(one.kind)], request)
+        return await _best([one for one in providers.values() if makes_media(one.kind)], request, silent)
     config = providers.get(provider_id)
     if config is None or not makes_media(config.kind):
         return []
     if model == AUTO:
-        return await _best([config], request)
-    card = next((card for card in await _cards(config) if card.name == model), None)
+        return await _best([config], request, silent)
+    card = next((card for card in await _cards(config, silent) if card.name == model), None)
     return [(config, model, card)]
 
 
 async def _best(
-    configs: Iterable[ProviderConfig], request: MediaRequest
+    configs: Iterable[ProviderConfig], request: MediaRequest, silent: set[str]
 ) -> list[tuple[ProviderConfig, str, Card | None]]:
     """The three best models that make this."""
     fitting = [
         (config, card.name, card)
         for config in configs
-        for card in await _cards(config)
+        for card in await _cards(config, silent)
         if request.task in card.tasks
     ]
     fitting.sort(key=lambda one: -one[2].quality)

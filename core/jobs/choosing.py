@@ -19,6 +19,7 @@ PASSING = (
     ErrorClass.RATE_LIMIT, ErrorClass.OVERLOAD, ErrorClass.CONNECT, ErrorClass.TRANSIENT, ErrorClass.TIMEOUT,
 )  # fmt: skip
 LEAST_WAIT = 1.0  # seconds
+LONGEST_WAIT = 30.0
 MOST_WAITS = 10  # attempts; who asks for a picture does not wait for ever
 TRIED_BY_OTHERS = 5.0  # seconds until a candidate that somebody else is trying is looked at again
 
@@ -97,6 +98,8 @@ async def _first(
 
 async def _nobody(bench: Bench, row: Any, found: Candidates, wait: float | None) -> None:
     """Wait for whoever rests, or give the job up and say why."""
+    if wait is None and found.silent and not found.eligible:
+        wait = min(LEAST_WAIT * 2 ** min(row.attempt, 5), LONGEST_WAIT)  # whoever is silent is being started
     if wait is not None and row.attempt < MOST_WAITS and now() + wait < row.expires_at:
         tried = [{**one, "over": one["error_class"] in PASSING and not one.get("lost")} for one in row.tried]
         async with bench.database.transaction() as conn:

@@ -209,3 +209,19 @@ async def test_a_routes_own_words_are_refused_before_anybody_is_asked(shop: Work
     assert (row.status, row.reason, VENDORS["one"].submits) == ("failed", "moderated", [])
     with pytest.raises(NotOrdered, match="moderated"):
         await shop.order(prompt="undress her")
+
+
+async def test_a_host_that_is_being_started_is_waited_for(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(_config: object) -> list[object]:
+        raise ProviderError(ErrorClass.CONNECT, "away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(studio, "list_cards", away)
+        await shop.order("one:auto")
+        row = await shop.work()
+    assert (row.status, row.attempt) == ("waiting", 2)
+    async with shop.database.transaction() as conn:
+        await conn.execute(jobs.JOB.update().values(not_before=0.0))
+    assert (await shop.work()).status == "done"
