@@ -55,6 +55,7 @@ def api_router(tag: str, route_class: type[Call] = Call) -> APIRouter:
 
 
 def limited(request: Request, limit: int) -> Request:
+    """The request, whose body may have so many bytes. Raises BodyTooLarge, while it is read at the latest."""
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise BodyTooLarge(limit)

@@ -65,9 +65,7 @@ async def queue(request: Request, person: SignedIn) -> Response:
     if "part" in request.query_params:
         return fragment(request, "queue_parts.html", "listed", lines, person.csrf)
     chosen = [("", N_("All"))] + [(name, words) for name, (words, _tone) in STATUSES.items()]
-    return await show(
-        request, "queue.html", "queue", lines=lines, asked=status, counts=counts, chosen=chosen
-    )
+    return await show(request, "queue.html", "queue", lines=lines, asked=status, counts=counts, chosen=chosen)
 
 
 @router.get("/queue/{job_id}/preview")

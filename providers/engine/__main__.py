@@ -19,6 +19,7 @@ from providers.engine.devices import host_pool, pools
 from providers.engine.family import ROOT, Family
 from providers.engine.ledger import Ledger
 from providers.engine.models import DIFFUSERS, FAKE, offered
+from providers.engine.peaks import Peaks
 from providers.engine.residence import Residence
 from providers.engine.server import Server
 from providers.engine.text_host import TextHost, TextOptions
@@ -46,7 +47,8 @@ async def serve(arguments: argparse.Namespace, token: str) -> None:
     }
     cache = Path(os.environ.get("HF_HOME", Path.home() / ".cache/huggingface")) / "hub"
     folders = [home / "models", *arguments.models, cache]
-    residence = Residence(ledger, families, partial(offered, device[0].kind, folders))
+    peaks = Peaks(home / "peaks.json")
+    residence = Residence(ledger, families, partial(offered, device[0].kind, folders), peaks)
     shop = Shop(residence, home, arguments.silent)
     options = TextOptions(home, cache, tuple(folders), device[0].kind, {**os.environ, **environ})
     text = TextHost(ledger, options)

@@ -104,7 +104,7 @@ class Server:
     async def _memory(self, _request: web.Request) -> web.Response:
         ledger = self._ledger
         held = sum(one.device for one in ledger.holdings)
-        devices = [{**asdict(pool), "reserved": held, "measured": None} for pool in ledger.devices]
+        devices = [{**asdict(pool), "reserved": held} for pool in ledger.devices]
         resident = [
             {
                 "model": one.model, "bytes": one.device, "since": one.since, "pinned": one.pinned,
@@ -159,7 +159,10 @@ class Server:
             problem = {"field": error.field, "reason": error.reason, "allowed": error.allowed}
             return web.json_response({"error": problem}, status=400)
         try:
+            self._residence.check(resident, fitted)
             job = self._shop.submit(str(body["key"]), resident.model.name, fitted, bool(body.get("previews")))
+        except NoRoom as error:
+            return _no_room(error)
         except Full:
             return _refuse(503, "full", "too many jobs wait", retry_after=5)
         return web.json_response({"id": job.id, "position": self._shop.position(job)}, status=202)
@@ -244,13 +247,18 @@ def _shown(resident: Resident) -> dict[str, Any]:
     model = resident.model
     state = resident.state if model.there else "absent"
     return {
-        "name": model.name, "family": "fake" if model.kind == "fake" else "image", "kind": model.kind,
+        "name": model.name, "family": _family(model), "kind": model.kind,
         "state": state, "resident_bytes": resident.lease.holding.device if resident.lease else 0,
         "pinned": resident.pinned, "in_use": resident.in_use, "since": resident.since, "why": resident.why,
         "card": {**asdict(model.card), "tasks": [str(task) for task in model.card.tasks]},
         "path": str(model.folder or ""), "size_bytes": model.bytes, "unsafe": model.unsafe,
-        "options": resident.options, "profile": resident.profile,
+        "options": resident.options, "profile": str(resident.manner),
     }  # fmt: skip
+
+
+def _family(model: Model) -> str:
+    clips = all(task.makes == "video" for task in model.card.tasks)
+    return "fake" if model.kind == "fake" else "video" if clips else "image"
 
 
 def _no_room(error: NoRoom) -> web.Response:

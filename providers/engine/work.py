@@ -13,6 +13,7 @@ from typing import Any
 
 from providers.engine.child import Cancelled, Child, ChildDied, RunFailed
 from providers.engine.family import NoFamily
+from providers.engine.models import PROFILES
 from providers.engine.residence import Residence, Resident, SetAside
 from providers.engine.text.memory import NoRoom
 
@@ -23,7 +24,7 @@ MOST_JOBS = 2000  # remembered
 MOST_WAITING = 200
 CANCEL_GRACE = 10.0  # seconds for a cancel to be heard at the next step
 SILENT = 300.0  # seconds without a step before an engine counts as hung
-LOWEST_PROFILE = 2
+LOWEST_PROFILE = len(PROFILES) - 1
 logger = logging.getLogger(__name__)
 
 
@@ -172,11 +173,10 @@ class Shop:
             try:
                 return await self._once(job, resident)
             except RunFailed as error:
-                if error.kind != "memory" or resident.profile >= LOWEST_PROFILE:
+                if error.kind != "memory" or resident.manner.profile >= LOWEST_PROFILE:
                     raise
-                resident.profile += 1
+                resident.profile = resident.manner.profile + 1
                 logger.warning("%s: out of memory, again with profile %s", job.model, resident.profile)
-                await self._residence.unload(resident)
 
     async def _once(self, job: Work, resident: Resident) -> None:
         def waits(state: str) -> None:
@@ -184,7 +184,7 @@ class Shop:
             job.touch()
 
         folder = self._folder(job.id)
-        async with self._residence.use(resident, waits) as child:
+        async with self._residence.use(resident, waits, job.request) as child:
             if job.cancel:
                 raise asyncio.CancelledError
             await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
@@ -192,9 +192,10 @@ class Shop:
             job.touch()
             order = {
                 "id": job.id, "request": self._with_paths(job.request), "out": str(folder),
-                "previews": job.previews, "profile": resident.profile,
+                "previews": job.previews, "profile": resident.manner.profile,
             }  # fmt: skip
             made = await self._watched(job, resident, child, order)
+            await self._residence.learn(resident, job.request, int(made.get("peak") or 0))
         job.state = SAVING
         self._usual[job.model] = time.monotonic() - job.began_at
         job.settings = dict(made.get("settings") or {})
