@@ -12,6 +12,7 @@ from admin.api import (
     knowledge,
     limits,
     media_jobs,
+    media_routes,
     models,
     presets,
     providers,
@@ -38,6 +39,7 @@ for part in (
     compare,
     usage,
     artifacts,
+    media_routes,
     presets,
     media_jobs,
 ):

@@ -18,6 +18,7 @@ from admin.pages import (
     instances,
     limits,
     logs,
+    media_routes,
     models,
     palette,
     playground,
@@ -30,6 +31,6 @@ from admin.pages import (
 
 router = APIRouter(include_in_schema=False)
 for _room in (access, bases, characters, compare, conversations, dashboard, engines, entry, files,
-              first_steps, gallery, gateway_keys, instances, limits, logs, models, palette, playground,
-              presets, providers, queue, routes, usage):  # fmt: skip
+              first_steps, gallery, gateway_keys, instances, limits, logs, media_routes, models, palette,
+              playground, presets, providers, queue, routes, usage):  # fmt: skip
     router.include_router(_room.router)

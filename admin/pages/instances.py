@@ -24,7 +24,7 @@ from db.inbox import dead_updates
 from db.outbox import dead_outbound
 
 router = APIRouter()
-SHARED = ("name", "route", "character")
+SHARED = ("name", "route", "character", "image_route", "video_route")
 TOPICS = ("state", "config", "conversation")
 ROOMS = ("bots", "widgets")
 MOST_DEAD = 20
@@ -38,6 +38,7 @@ async def choices(request: Request) -> Values:
         "routes": await configuration.routes.all(),
         "characters": await configuration.characters.all(),
         "bases": await configuration.bases.all(),
+        "media_routes": await configuration.media_routes.all(),
         "url": services_of(request).settings.url,
     }
 
@@ -67,14 +68,19 @@ def _read_widget(form: FormData) -> Values:
     return {**values, "bases": many_of(form, "bases"), "origins": many_of(form, "origins")}
 
 
+def _media(row: Any) -> Values:
+    return {"image_route": row.image_route or "", "video_route": row.video_route or ""}
+
+
 def _fill_bot(row: Any) -> Values:
     return {"name": row.name, "route": row.route, "character": row.character, "bases": row.bases,
-            "api_base": row.api_base or ""}  # fmt: skip
+            "api_base": row.api_base or "", **_media(row)}  # fmt: skip
 
 
 def _fill_widget(row: Any) -> Values:
     return {"name": row.name, "route": row.route, "character": row.character, "bases": row.bases,
-            "title": row.title, "color": row.color or "", "origins": "\n".join(row.origins)}  # fmt: skip
+            "title": row.title, "color": row.color or "", "origins": "\n".join(row.origins),
+            **_media(row)}  # fmt: skip
 
 
 BOTS = Crud("bots", "bot.html", lambda c: c.bots, NewBot, BotConfig, _read_bot, _fill_bot, choices, observed)

@@ -65,6 +65,7 @@ NAVIGATION: tuple[tuple[str, tuple[Room, ...]], ...] = (
         (
             Room("queue", N_("Media queue"), "clock", "/queue"),
             Room("gallery", N_("Gallery"), "images", "/gallery"),
+            Room("media-routes", N_("Media routes"), "route", "/media-routes"),
             Room("presets", N_("Presets"), "swatch-book", "/presets"),
             Room("engines", N_("Engines"), "server", "/engines"),
         ),

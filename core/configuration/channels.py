@@ -45,13 +45,19 @@ def new_widget_secret() -> str:
 
 def bot_values(config: BotConfig) -> dict[str, Any]:
     """A bot's `config` column; the part of the token before the colon is public and names the bot."""
-    values = {"api_base": config.api_base, "token_hint": config.token and config.token.partition(":")[0]}
+    values = {
+        "api_base": config.api_base, "token_hint": config.token and config.token.partition(":")[0],
+        "image_route": config.image_route, "video_route": config.video_route,
+    }  # fmt: skip
     return {name: value for name, value in values.items() if value}
 
 
 def widget_values(config: WidgetConfig) -> dict[str, Any]:
     """A widget's `config` column."""
-    values = {"origins": config.origins, "title": config.title, "color": config.color}
+    values = {
+        "origins": config.origins, "title": config.title, "color": config.color,
+        "image_route": config.image_route, "video_route": config.video_route,
+    }  # fmt: skip
     return {name: value for name, value in values.items() if value is not None}
 
 
@@ -250,4 +256,6 @@ def _instance(row: Any) -> dict[str, Any]:
         "route": row.route_id,
         "character": row.character_id,
         "bases": list(row.base_ids),
+        "image_route": row.config.get("image_route"),
+        "video_route": row.config.get("video_route"),
     }

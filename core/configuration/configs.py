@@ -63,6 +63,12 @@ class ChannelConfig(Config):
         title="Knowledge bases",
         description="FAQ and documents that it may use.",
     )
+    image_route: Slug | None = Field(
+        None, title="Pictures", description='Media route; empty: the one called "images"; "off": none.'
+    )
+    video_route: Slug | None = Field(
+        None, title="Videos", description='Media route; empty: the one called "videos"; "off": none.'
+    )
 
 
 class BotConfig(ChannelConfig):

@@ -21,6 +21,7 @@ from core.configuration.errors import (
 )
 from core.configuration.knowledge import Bases, DocumentRefused, Documents, Faqs
 from core.configuration.limits import Limits
+from core.configuration.media_routes import MediaRoutes
 from core.configuration.presets import PresetRows
 from core.configuration.providers import Providers
 from core.configuration.routes import Routes
@@ -61,3 +62,4 @@ class Configuration:
         self.documents = Documents(changes)
         self.limits = Limits(changes)
         self.presets = PresetRows(changes)
+        self.media_routes = MediaRoutes(changes)

@@ -29,6 +29,8 @@ class Instance:
     restarts: int
     created_at: float
     updated_at: float
+    image_route: str | None
+    video_route: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ PAGES = [
     "/characters", "/characters/new", "/characters/luna", "/bases", "/bases/new", "/bases/shop",
     "/bases/shop/faq/new", "/playground", "/compare", "/usage", "/usage?days=30&outcome=failed", "/keys",
     "/limits", "/models", "/queue", "/engines", "/gallery", "/gallery/settings", "/presets", "/presets/new",
+    "/media-routes", "/media-routes/new",
 ]  # fmt: skip
 RUN = """async () => (await axe.run({resultTypes: ["violations"]})).violations
     .filter(one => ["serious", "critical"].includes(one.impact))
