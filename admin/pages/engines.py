@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
@@ -59,14 +60,14 @@ async def start(request: Request, provider_id: str, _: MayChange) -> Response:
 async def order(request: Request, provider_id: str, verb: str, model: str, person: MayChange) -> Response:
     """Load, unload, pin or unpin a model."""
     config = await _config(request, provider_id)
-    if verb not in VERBS:
+    if verb not in VERBS or ".." in model.split("/"):
         raise HTTPException(404)
     services = services_of(request)
     async with services.database.transaction() as conn:
         await add_audit(conn, f"{person.name}", f"engine.{verb}", f"{provider_id}:{model}"[:120])
     host = EngineHost(config)
     try:
-        await host.call("POST", f"/models/{model}/{verb}", _key(config))
+        await host.call("POST", f"/models/{quote(model, safe='/')}/{verb}", _key(config))
     except ProviderError as error:
         return back("/engines", why=error.message[:200])
     finally:
