@@ -36,7 +36,7 @@ export function gallery(made: Made[], api: Api, texts: Texts, keep: (change: () 
     const blob = await (await api.call(`media/${id}`)).blob();
     const href = URL.createObjectURL(blob);
     const link = (label: Node | string, className = "") =>
-      el("a", { href, download: `${id.slice(0, 8)}.${blob.type.split("/")[1]}`, title: texts.save, "aria-label": texts.save, className }, label);
+      el("a", { href, download: `${id.slice(0, 8)}.${blob.type.split("/")[1]}`, "aria-label": texts.save, className }, label);
     const save = link(icon("M12 4v11m0 0 5-5m-5 5-5-5M5 20h14"));
     let shown: HTMLElement;
     if (kind === "video") {
