@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import sys
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from providers.engine.models import DIFFUSERS, FAKE, offered
 from providers.engine.peaks import Peaks
 from providers.engine.residence import Residence
 from providers.engine.server import Server
+from providers.engine.setting_up import SettingUp
 from providers.engine.text_host import TextHost, TextOptions
 from providers.engine.work import Shop
 
@@ -53,7 +55,9 @@ async def serve(arguments: argparse.Namespace, token: str) -> None:
     options = TextOptions(home, cache, tuple(folders), device[0].kind, {**os.environ, **environ})
     text = TextHost(ledger, options)
     await text.start()
-    runner = web.AppRunner(Server(shop, residence, ledger, token, text).app(), access_log=None)
+    setting_up = SettingUp(home / "families", partial(renew, families))
+    await setting_up.start()
+    runner = web.AppRunner(Server(shop, residence, ledger, token, text, setting_up).app(), access_log=None)
     await runner.setup()
     await web.TCPSite(runner, arguments.host, arguments.port, reuse_address=True).start()
     logger.info("listening on %s port %s, device %s", arguments.host, arguments.port, device[0].name)
@@ -62,11 +66,18 @@ async def serve(arguments: argparse.Namespace, token: str) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     await stopping.wait()
     await shop.close()
+    await setting_up.close()
     await runner.cleanup()
     await text.close()
     await residence.close()
     for family in families.values():
         await family.close()
+
+
+def renew(families: Mapping[str, Family], name: str) -> None:
+    """Have the next worker of a family come from the environment that was just made."""
+    if name in families:
+        families[name].retire()
 
 
 def main(arguments: list[str]) -> int:

@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 TORCH = "torch==2.13.0"
 STAMP = "botyard.stamp"
+GUARD = Path(__file__).with_name("guard.py")
 TOLD = re.compile(r"^\s*(Collecting|Downloading|Using cached|Installing collected|Successfully)\b.*")
 MIB = 1 << 20
 
@@ -107,7 +108,7 @@ def install(family: Family, root: Path, say: Say, torch_index: str = "") -> None
         raise SetupFailed(f"{requirements} is missing")
     folder = environment(family.name, root)
     folder.mkdir(exist_ok=True)
-    with _alone(folder):
+    with _alone(family, folder, say):
         if state(family, root) == "ready":
             say("done", {"family": family.name, "already": True, "folder": str(folder)})
             return
@@ -128,11 +129,16 @@ def has_gpu() -> bool:
     return Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi") is not None
 
 
+def sizes(family: Family) -> tuple[int, int]:
+    """Rough MiB to download, and on the disk."""
+    torch = ((3000, 8000) if has_gpu() else (190, 900)) if family.torch else (0, 0)
+    return family.download + torch[0], family.disk + torch[1]
+
+
 def _plan(family: Family, folder: Path, requirements: Path, say: Say) -> None:
     """What is to come, and whether there is room for it."""
-    torch, torch_disk = ((3000, 8000) if has_gpu() else (190, 900)) if family.torch else (0, 0)
     packages = len(re.findall(r"^[A-Za-z0-9]", requirements.read_text(), re.MULTILINE))
-    download, disk = family.download + torch, family.disk + torch_disk
+    download, disk = sizes(family)
     plan: dict[str, object] = {
         "packages": packages,
         "download_mib": download,
@@ -168,10 +174,12 @@ def _steps(family: Family, folder: Path, requirements: Path, torch_index: str) -
 
 
 def _run(command: list[str], tell: Callable[[str], None]) -> None:
-    """Run one step and pass on what it does. Raises SetupFailed with the end of what it printed."""
+    """Run one step, which dies with this process, and pass on what it does. Raises SetupFailed with the end
+    of what it printed."""
     lines: list[str] = []
     pipe, both = subprocess.PIPE, subprocess.STDOUT
-    with subprocess.Popen(command, stdout=pipe, stderr=both, text=True, errors="replace") as process:
+    guarded = [sys.executable, "-I", "-S", str(GUARD), *command]
+    with subprocess.Popen(guarded, stdout=pipe, stderr=both, text=True, errors="replace") as process:
         try:
             for line in process.stdout or ():
                 lines = [*lines[-20:], line.rstrip()]
@@ -185,10 +193,15 @@ def _run(command: list[str], tell: Callable[[str], None]) -> None:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _alone(family: Family, folder: Path, say: Say) -> Iterator[None]:
     """One set-up of a family at a time; a second waits and then finds it done."""
     with (folder / "botyard.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting = "Waiting for another set-up of the same family, begun elsewhere."
+            say("progress", {"family": family.name, "text": waiting})
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
@@ -208,10 +221,11 @@ def _json_line(event: str, values: dict[str, object]) -> None:
 
 def _line(event: str, values: dict[str, object]) -> None:
     """The same for people."""
-    print(_told(event, values), flush=True)
+    print(told(event, values), flush=True)
 
 
-def _told(event: str, values: dict[str, object]) -> str:
+def told(event: str, values: Mapping[str, object]) -> str:
+    """An event in words."""
     family = values.get("family")
     if event == "plan":
         torch = f", {values['torch']} among them" if values["torch"] else ""

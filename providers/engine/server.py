@@ -12,9 +12,11 @@ from typing import Any
 
 from aiohttp import web
 
+from providers.engine.answers import no_room, refusal
 from providers.engine.ledger import Ledger
 from providers.engine.models import Model
 from providers.engine.residence import Residence, Resident
+from providers.engine.setting_up import SettingUp
 from providers.engine.text.memory import NoRoom
 from providers.engine.text_host import TextHost
 from providers.engine.work import ENDED, Full, Shop, Work
@@ -33,10 +35,17 @@ class Server:
     """The handlers around one host's parts."""
 
     def __init__(
-        self, shop: Shop, residence: Residence, ledger: Ledger, token: str, text: TextHost | None = None
+        self,
+        shop: Shop,
+        residence: Residence,
+        ledger: Ledger,
+        token: str,
+        text: TextHost,
+        setting_up: SettingUp,
     ) -> None:
         self._shop = shop
         self._text = text
+        self._setting_up = setting_up
         self._residence = residence
         self._ledger = ledger
         self._token = token
@@ -46,8 +55,7 @@ class Server:
         app = web.Application(middlewares=[self._guard], client_max_size=LONGEST_BODY)
         app.router.add_get("/health", self._health)
         app.router.add_get("/models", self._models)
-        if self._text is not None:
-            app.router.add_routes(self._text.routes())
+        app.router.add_routes([*self._text.routes(), *self._setting_up.routes()])
         app.router.add_post("/models/{name:.+}/{what:load|unload|sleep|pin|unpin}", self._command)
         app.router.add_get("/memory", self._memory)
         app.router.add_put("/inputs/{digest:[0-9a-f]{64}}", self._input)
@@ -64,39 +72,36 @@ class Server:
         if request.path != "/health":
             given = request.headers.get("Authorization", "").removeprefix("Bearer ")
             if not hmac.compare_digest(given.encode(), self._token.encode()):
-                return _refuse(401, "token", "the token is wrong")
+                return refusal(401, "token", "the token is wrong")
         try:
             return await handler(request)
         except (ValueError, KeyError, TypeError) as error:
-            return _refuse(400, "body", f"the request cannot be read: {type(error).__name__}")
+            return refusal(400, "body", f"the request cannot be read: {type(error).__name__}")
 
     async def _health(self, _request: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})
 
     async def _models(self, _request: web.Request) -> web.Response:
-        text = self._text.models() if self._text is not None else []
-        return web.json_response({"models": [*map(_shown, self._residence.all()), *text]})
+        return web.json_response({"models": [*map(_shown, self._residence.all()), *self._text.models()]})
 
     async def _command(self, request: web.Request) -> web.Response:
         resident = self._residence.find(request.match_info["name"])
-        if resident is None and self._text is not None:
-            return await self._text.ordered(request.match_info["name"], request.match_info["what"])
         if resident is None:
-            return _refuse(404, "model", "no such model")
+            return await self._text.ordered(request.match_info["name"], request.match_info["what"])
         match request.match_info["what"]:
             case "load":
-                if refusal := _cannot(resident.model):
-                    return refusal
+                if no := _cannot(resident.model):
+                    return no
                 try:
                     await self._residence.load(resident)
                 except NoRoom as error:
-                    return _no_room(error)
+                    return no_room(error)
                 except Exception as error:  # process edge: an operator reads why
                     logger.exception("%s cannot be loaded", resident.model.name)
-                    return _refuse(409, "load", str(error) or type(error).__name__)
+                    return refusal(409, "load", str(error) or type(error).__name__)
             case "unload" | "sleep":
                 if not await self._residence.unload(resident):
-                    return _refuse(409, "in_use", "the model is in use")
+                    return refusal(409, "in_use", "the model is in use")
             case what:
                 self._residence.pin(resident, what == "pin")
         return web.json_response(_shown(resident))
@@ -127,17 +132,17 @@ class Server:
                 async for chunk in request.content.iter_chunked(1 << 18):
                     seen += len(chunk)
                     if seen > LARGEST_INPUT:
-                        return _refuse(413, "input", f"at most {LARGEST_INPUT} bytes")
+                        return refusal(413, "input", f"at most {LARGEST_INPUT} bytes")
                     counted.update(chunk)
                     file.write(chunk)
             if counted.hexdigest() != digest:
-                return _refuse(400, "digest", "the bytes are not those of the digest")
+                return refusal(400, "digest", "the bytes are not those of the digest")
             with part.open("rb") as file:
                 if not file.read(8).startswith(MAGIC):
-                    return _refuse(415, "input", "not a PNG, JPEG, WebP or GIF")
+                    return refusal(415, "input", "not a PNG, JPEG, WebP or GIF")
             part.rename(folder / digest)
         except OSError as error:
-            return _refuse(507, "disk", f"the input cannot be stored: {error.strerror}")
+            return refusal(507, "disk", f"the input cannot be stored: {error.strerror}")
         finally:
             part.unlink(missing_ok=True)
         return web.json_response({"digest": digest}, status=201)
@@ -146,13 +151,13 @@ class Server:
         body = await request.json()
         resident = self._residence.find(str(body["model"]))
         if resident is None:
-            return _refuse(404, "model", "no such model")
-        if refusal := _cannot(resident.model):
-            return refusal
+            return refusal(404, "model", "no such model")
+        if no := _cannot(resident.model):
+            return no
         asked = body["request"]
         missing = [one["digest"] for one in asked.get("inputs", ()) if not self._has(str(one["digest"]))]
         if missing:
-            return _refuse(404, "inputs", ", ".join(missing))
+            return refusal(404, "inputs", ", ".join(missing))
         try:
             fitted = _fitted(asked, resident.model, self._shop.folder / "inputs")
         except BadMediaRequest as error:
@@ -162,21 +167,21 @@ class Server:
             self._residence.check(resident, fitted)
             job = self._shop.submit(str(body["key"]), resident.model.name, fitted, bool(body.get("previews")))
         except NoRoom as error:
-            return _no_room(error)
+            return no_room(error)
         except Full:
-            return _refuse(503, "full", "too many jobs wait", retry_after=5)
+            return refusal(503, "full", "too many jobs wait", retry_after=5)
         return web.json_response({"id": job.id, "position": self._shop.position(job)}, status=202)
 
     async def _job(self, request: web.Request) -> web.Response:
         job = self._shop.find(request.match_info["id"])
         if job is None:
-            return _refuse(404, "job", "no such job here")
+            return refusal(404, "job", "no such job here")
         return web.json_response(self._told(job))
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         job = self._shop.find(request.match_info["id"])
         if job is None:
-            return _refuse(404, "job", "no such job here")
+            return refusal(404, "job", "no such job here")
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
         preview = ""
@@ -196,13 +201,13 @@ class Server:
     async def _cancel(self, request: web.Request) -> web.Response:
         job = self._shop.find(request.match_info["id"])
         if job is None:
-            return _refuse(404, "job", "no such job here")
+            return refusal(404, "job", "no such job here")
         self._shop.cancel(job)
         return web.json_response(self._told(job))
 
     async def _output(self, request: web.Request) -> web.StreamResponse:
         path = self._shop.output(request.match_info["id"])
-        return web.FileResponse(path) if path else _refuse(404, "output", "no such output here")
+        return web.FileResponse(path) if path else refusal(404, "output", "no such output here")
 
     async def _discard(self, request: web.Request) -> web.Response:
         self._shop.discard(request.match_info["id"])
@@ -239,8 +244,8 @@ def _fitted(asked: dict[str, Any], model: Model, inputs: Path) -> dict[str, Any]
 
 def _cannot(model: Model) -> web.Response | None:
     if model.unsafe:
-        return _refuse(409, "unsafe", model.unsafe)
-    return None if model.there else _refuse(409, "absent", "the model is not on this machine's disk")
+        return refusal(409, "unsafe", model.unsafe)
+    return None if model.there else refusal(409, "absent", "the model is not on this machine's disk")
 
 
 def _shown(resident: Resident) -> dict[str, Any]:
@@ -259,14 +264,3 @@ def _shown(resident: Resident) -> dict[str, Any]:
 def _family(model: Model) -> str:
     clips = all(task.makes == "video" for task in model.card.tasks)
     return "fake" if model.kind == "fake" else "video" if clips else "image"
-
-
-def _no_room(error: NoRoom) -> web.Response:
-    told = {"class": "overload", "need": error.need, "have": error.have, "held_by": list(error.held_by)}
-    return web.json_response({"error": told}, status=507)
-
-
-def _refuse(status: int, field: str, message: str, retry_after: int = 0) -> web.Response:
-    headers = {"Retry-After": str(retry_after)} if retry_after else {}
-    error = {"error": {"field": field, "reason": message}}
-    return web.json_response(error, status=status, headers=headers)

@@ -11,16 +11,17 @@ from typing import Any
 
 from aiohttp import web
 
+from providers.engine.answers import no_room, refusal
 from providers.engine.families import environment
 from providers.engine.hub.download import BadRepository, Downloads
 from providers.engine.hub.found import TEXT, FoundModel
 from providers.engine.hub.scan import scan, text_models
 from providers.engine.ledger import Lease, Ledger
+from providers.engine.process import reap_orphans
 from providers.engine.text.calls import open_http
 from providers.engine.text.gpu import GpuMemory
 from providers.engine.text.memory import MemoryLease, NoRoom
 from providers.engine.text.model import EngineBusy, EngineFailed, TextSettings
-from providers.engine.text.process import reap_orphans
 from providers.engine.text.proxy import TextProxy
 from providers.engine.text.service import TextService, UnknownModel
 
@@ -97,17 +98,14 @@ class TextHost:
         self._memory = LedgerMemory(ledger)
         self._http = open_http()
         self.kind = "vllm" if options.device == "cuda" else "transformers"
-        commands = options.commands or {
-            "vllm": (_program("vllm"),),
-            "transformers": (_program("transformers"),),
-        }
+        command = options.commands.__getitem__ if options.commands else _command
         settings = TextSettings(
-            commands, options.home / "text", options.environment,
+            command, options.home / "text", options.environment,
             lora_folders=(options.cache, *options.folders), device="cuda" if self.kind == "vllm" else "cpu",
         )  # fmt: skip
         self.service = TextService(settings, self._memory, self._http)
         self._memory.service = self.service
-        self.downloads = Downloads(_client(), options.cache, options.environment)
+        self.downloads = Downloads(_client, options.cache, options.environment)
         self.found: dict[str, FoundModel] = {}
 
     async def start(self) -> None:
@@ -160,18 +158,17 @@ class TextHost:
         """POST /models/NAME/VERB for a text model, with a refusal that says why."""
         found = self.found.get(name)
         if found and not found.usable:
-            return _refused(409, "unsafe" if found.unsafe else "absent", found.unsafe or found.problem)
+            return refusal(409, "unsafe" if found.unsafe else "absent", found.unsafe or found.problem)
         try:
             await self.command(name, verb)
         except UnknownModel:
-            return _refused(404, "model", "no such model")
+            return refusal(404, "model", "no such model")
         except EngineBusy as error:
-            return _refused(409, "in_use", str(error))
+            return refusal(409, "in_use", str(error))
         except NoRoom as error:
-            numbers = {"need": error.need, "have": error.have, "held_by": list(error.held_by)}
-            return web.json_response({"error": {"class": "overload", **numbers}}, status=507)
+            return no_room(error)
         except EngineFailed as error:
-            return _refused(409, "load", str(error))
+            return refusal(409, "load", str(error))
         return web.json_response(next(one for one in self.models() if one["name"] == name))
 
     async def command(self, name: str, verb: str) -> None:
@@ -188,7 +185,7 @@ class TextHost:
             download = self.downloads.start(str(body["repo"]), str(body.get("revision", "main")))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             reason = str(error) if isinstance(error, BadRepository) else "the request names no repository"
-            return web.json_response({"error": {"field": "repo", "reason": reason}}, status=400)
+            return refusal(400, "repo", reason)
         return web.json_response(download.as_json(), status=202)
 
     async def _cancel(self, request: web.Request) -> web.Response:
@@ -203,15 +200,12 @@ class TextHost:
         return web.json_response({"downloads": [one.as_json() for one in downloads]})
 
 
-def _refused(status: int, field: str, reason: str) -> web.Response:
-    return web.json_response({"error": {"field": field, "reason": reason}}, status=status)
-
-
-def _program(name: str) -> str:
-    """A family's own server, or the same one in the diffusers family, which has transformers too."""
+def _command(name: str) -> tuple[str]:
+    """A family's own server, or the same one in the diffusers family, which has transformers too. Looked for
+    at each start: families are set up while the host runs."""
     own = environment(name) / "bin" / name
     other = environment("diffusers") / "bin" / name
-    return str(other if other.exists() and not own.exists() else own)
+    return (str(other if other.exists() and not own.exists() else own),)
 
 
 def _client() -> Path:

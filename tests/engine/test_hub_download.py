@@ -24,7 +24,7 @@ TAKEN = ["chat_template.jinja", "config.json", "model.safetensors", "part/big.sa
 
 def downloads(hub: FakeHub, folder: Path) -> Downloads:
     environment = {"HF_ENDPOINT": hub.url, "PATH": os.environ["PATH"], "HOME": str(folder)}
-    return Downloads(server().with_name("python"), folder / "hub", environment)
+    return Downloads(lambda: server().with_name("python"), folder / "hub", environment)
 
 
 async def finished(download: Download) -> Download:
@@ -87,10 +87,10 @@ async def test_what_cannot_be_downloaded_says_why(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["../x", "a/b/c", "-x/y", "a b", "", "a/..", "a" * 200, "org/a--b"])
 async def test_names_that_are_none(tmp_path: Path, name: str) -> None:
     with pytest.raises(BadRepository):
-        Downloads(Path("python"), tmp_path, {}).start(name)
+        Downloads(lambda: Path("python"), tmp_path, {}).start(name)
     assert not list(tmp_path.iterdir())  # noqa: ASYNC240
 
 
 async def test_without_an_environment(tmp_path: Path) -> None:
-    download = await finished(Downloads(tmp_path / "python", tmp_path, {}).start("org/llama"))
+    download = await finished(Downloads(lambda: tmp_path / "python", tmp_path, {}).start("org/llama"))
     assert download.state == "failed" and "cannot be run" in download.why

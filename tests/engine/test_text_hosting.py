@@ -96,7 +96,7 @@ async def test_downloads_over_http(front: Front, tmp_path: Path) -> None:
     for body in ({"repo": "../x"}, {"nothing": 1}):
         status, answer = await front.ask("POST", "/models/download", **body)
         assert status == 400 and answer["error"]["field"] == "repo"
-    front.host.downloads._python = tmp_path / "nowhere"
+    front.host.downloads._python = lambda: tmp_path / "nowhere"
     assert (await front.ask("POST", "/models/download", repo="org/x"))[0] == 202
     await until(lambda: front.host.downloads.all()[0].state == "failed")
     [one] = (await front.ask("GET", "/downloads"))[1]["downloads"]

@@ -14,7 +14,12 @@ from tests.engine.text_support import bench, until
 async def test_a_real_model_answers_and_its_server_comes_and_goes(tmp_path: Path) -> None:
     model = await asyncio.to_thread(tiny_chat)
     environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HOME": str(tmp_path)}
-    more = {"commands": commands(), "device": "cpu", "environment": environment, "start_seconds": 90.0}
+    more = {
+        "command": commands().__getitem__,
+        "device": "cpu",
+        "environment": environment,
+        "start_seconds": 90.0,
+    }
     async with bench(tmp_path, [model], **more) as at:
         began = time.monotonic()
         status, answer, _ = await at.chat("tiny/chat", temperature=0)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from providers.engine.process import reap_orphans, spawn, started_at
 from providers.engine.text.memory import NoRoom
 from providers.engine.text.model import EngineBusy, EngineFailed, TextModel
-from providers.engine.text.process import reap_orphans, spawn, started_at
 from tests.engine.text_support import ROOT, Bench, bench, until
 
 
@@ -278,7 +278,7 @@ async def test_what_an_earlier_life_left_running_is_ended(tmp_path: Path) -> Non
 HOST = """
 import asyncio, os, sys
 from pathlib import Path
-from providers.engine.text.process import spawn
+from providers.engine.process import spawn
 
 async def main():
     child = await spawn(("sleep", "60"), dict(os.environ), Path(sys.argv[1]))
@@ -303,7 +303,7 @@ async def test_killed_hosts_leave_no_servers(tmp_path: Path) -> None:
 
 
 async def test_a_missing_program_is_told(tmp_path: Path) -> None:
-    async with bench(tmp_path, [TINY], commands={"vllm": ("/nowhere/vllm",)}) as at:
+    async with bench(tmp_path, [TINY], command=lambda kind: (f"/nowhere/{kind}",)) as at:
         with pytest.raises(EngineFailed, match="/nowhere/vllm cannot be run"):
             await at.service.load("org/tiny")
         assert isinstance(at, Bench)

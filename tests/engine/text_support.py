@@ -13,10 +13,10 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from providers.engine.process import started_at
 from providers.engine.text.calls import open_http
 from providers.engine.text.memory import NoRoom
 from providers.engine.text.model import TextModel, TextSettings
-from providers.engine.text.process import started_at
 from providers.engine.text.proxy import TextProxy
 from providers.engine.text.service import TextService
 
@@ -101,7 +101,7 @@ def settings_for(folder: Path, **more: Any) -> TextSettings:
     commands = {"vllm": (sys.executable, str(STANDIN), str(folder / "plan.json"))}
     quick = {"freed_seconds": 0.3, "drain_seconds": 5.0, "start_seconds": 15.0, "residual": 100}
     values = {
-        "commands": commands,
+        "command": commands.__getitem__,
         "folder": folder / "run",
         "environment": dict(os.environ),
         **quick,

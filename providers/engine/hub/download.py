@@ -5,7 +5,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -68,9 +68,10 @@ class Download:
 
 
 class Downloads:
-    """The downloads of a host. `python` is the interpreter of a family that has the hub's client."""
+    """The downloads of a host. `python` finds the interpreter of a family that has the
+    hub's client."""
 
-    def __init__(self, python: Path, cache: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, python: Callable[[], Path], cache: Path, environment: Mapping[str, str]) -> None:
         self._python = python
         self._cache = cache
         self._environment = {name: environment[name] for name in PASSED if name in environment}
@@ -120,7 +121,7 @@ class Downloads:
         LOG.info("Download of %s: %s %s", download.repo, download.state, download.why)
 
     async def _fetch(self, download: Download) -> None:
-        argv = [str(self._python), "-u", str(FETCH), download.repo, download.revision, str(self._cache)]
+        argv = [str(self._python()), "-u", str(FETCH), download.repo, download.revision, str(self._cache)]
         process = await asyncio.create_subprocess_exec(
             *argv, env=self._environment | QUIET | {"HF_HOME": str(self._cache.parent)},
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,

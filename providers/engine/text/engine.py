@@ -12,12 +12,12 @@ from contextlib import AbstractAsyncContextManager
 
 import aiohttp
 
+from providers.engine.process import resident
 from providers.engine.text.calls import ServerRefused
 from providers.engine.text.launcher import LAUNCHERS, Need
 from providers.engine.text.memory import Memory, MemoryLease, NoRoom
 from providers.engine.text.model import EngineBusy, EngineFailed, State, TextModel, TextSettings
 from providers.engine.text.places import Places
-from providers.engine.text.process import resident
 from providers.engine.text.server import Server, launch
 
 LOG = logging.getLogger(__name__)

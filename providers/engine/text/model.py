@@ -1,6 +1,6 @@
 """Text models as the host offers them, and how their engines are run."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -35,10 +35,11 @@ class TextModel:
 
 @dataclass(frozen=True, slots=True)
 class TextSettings:
-    """How engines are run. `commands` is the program of each kind, first words of its argv; `lora_folders`
-    hold what may be loaded as an adapter; `residual` is what a sleeping engine may still hold on a device."""
+    """How engines are run. `command` gives the first words of a kind's argv, asked at each start;
+    `lora_folders` hold what may be loaded as an adapter; `residual` is what a sleeping engine may still hold
+    on a device."""
 
-    commands: Mapping[str, tuple[str, ...]]
+    command: Callable[[str], Sequence[str]]
     folder: Path  # logs and records of processes
     environment: Mapping[str, str] = field(default_factory=dict)
     lora_folders: tuple[Path, ...] = ()

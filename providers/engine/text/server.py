@@ -8,10 +8,10 @@ from pathlib import Path
 
 import aiohttp
 
+from providers.engine.process import Child, spawn
 from providers.engine.text.calls import ServerCalls, ServerRefused
 from providers.engine.text.launcher import INHERITED, LAUNCHERS, Start
 from providers.engine.text.model import EngineFailed, TextModel, TextSettings
-from providers.engine.text.process import Child, spawn
 
 POLL = 0.1
 
@@ -73,7 +73,7 @@ async def launch(
     """Start a server with `share` of a device's memory; it does not work yet. Raises EngineFailed."""
     launcher = LAUNCHERS[model.kind]
     start = Start(free_port(), share, settings.device, secrets.token_urlsafe(24))
-    argv = [*settings.commands[model.kind], *launcher.arguments(model, start)]
+    argv = [*settings.command(model.kind), *launcher.arguments(model, start)]
     inherited = {name: settings.environment.get(name) for name in INHERITED}
     environment = {name: value for name, value in inherited.items() if value is not None}
     environment |= launcher.environment(model, start)

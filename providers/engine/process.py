@@ -8,25 +8,32 @@ import asyncio
 import json
 import logging
 import os
+import re
 import shutil
 import signal
 import sys
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 LOG = logging.getLogger(__name__)
 GUARD = Path(__file__).with_name("guard.py")
 LAST_LINES, LONGEST_LINE = 60, 2000
+LONGEST_TOLD = 1 << 18  # bytes of a line that is passed on whole
+LAST_BREATH = 1.0  # seconds to read what was printed before the end
+BREAK = re.compile(rb"[\r\n]+")
 
 
 class Child:
-    """One running server."""
+    """One running program. `tell` hears every line that it prints."""
 
-    def __init__(self, process: asyncio.subprocess.Process, record: Path) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, record: Path, tell: Callable[[str], None] | None = None
+    ) -> None:
         self._process = process
         self._record = record
+        self._tell = tell
         self._lines: deque[str] = deque(maxlen=LAST_LINES)
         self._reader = asyncio.create_task(self._read())
 
@@ -59,6 +66,7 @@ class Child:
             await asyncio.wait_for(self._process.wait(), grace)
         self._signal(signal.SIGKILL)
         await self._process.wait()
+        await asyncio.wait({self._reader}, timeout=LAST_BREATH)
         self._reader.cancel()
         await asyncio.wait({self._reader})
         self._record.unlink(missing_ok=True)
@@ -70,25 +78,42 @@ class Child:
                 os.killpg(self.pid, number)
 
     async def _read(self) -> None:
-        stream = self._process.stdout
+        stream, rest = self._process.stdout, b""
         while stream is not None and (chunk := await stream.read(65536)):
-            for line in chunk.decode(errors="replace").splitlines():
-                self._lines.append(line[:LONGEST_LINE])
+            *lines, rest = BREAK.split(rest + chunk)
+            if len(rest) > LONGEST_TOLD:
+                lines, rest = [*lines, rest], b""
+            for line in lines:
+                self._heard(line)
+        self._heard(rest)
+
+    def _heard(self, line: bytes) -> None:
+        text = line.decode(errors="replace")
+        if text:
+            self._lines.append(text[:LONGEST_LINE])
+        if text and self._tell:
+            self._tell(text)
 
 
-async def spawn(argv: Sequence[str], environment: Mapping[str, str], records: Path) -> Child:
-    """Start a server, which dies with this process. Raises OSError where its program is missing."""
+async def spawn(
+    argv: Sequence[str],
+    environment: Mapping[str, str],
+    records: Path,
+    tell: Callable[[str], None] | None = None,
+    folder: Path | None = None,
+) -> Child:
+    """Start a program, which dies with this process. Raises OSError where it is missing."""
     if shutil.which(argv[0]) is None:
         raise FileNotFoundError(argv[0])
     await asyncio.to_thread(records.mkdir, parents=True, exist_ok=True)
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-I", "-S", str(GUARD), *argv,
-        env=dict(environment), start_new_session=True, cwd=records,
+        env=dict(environment), start_new_session=True, cwd=folder or records,
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     record = records / f"{process.pid}.json"
     record.write_text(json.dumps({"pid": process.pid, "started": started_at(process.pid)}))
-    return Child(process, record)
+    return Child(process, record, tell)
 
 
 def reap_orphans(records: Path) -> int:
