@@ -37,10 +37,11 @@ class Job(Row):
 
     `status` is waiting, running, done, failed or cancelled; whoever ends it names the `attempt` that he
     ends, so that an attempt that was given up cannot. `request` is a MediaRequest as JSON, its inputs by
-    artifact or upload; `reply` says where the result is to be sent (core/jobs/reply.py). `lane` orders
+    artifact or upload; `reply` says where the result is to be sent (core/jobs/order.py). `lane` orders
     waiting jobs: higher first, then by `rank`. `submit` remembers what was begun at a provider:
     key, provider_id, model, key_number, and the handle once there is one. `tried` are the attempts at
-    candidates, with what became of each. `fraction` is 0 to 1; `eta` in seconds.
+    candidates, with what became of each. `runner` works on it (db/job_runners.py). `fraction` is 0 to 1;
+    `eta` in seconds.
     """
 
     __tablename__ = "job"
@@ -56,6 +57,7 @@ class Job(Row):
     task: Mapped[str] = mapped_column(String(24))
     status: Mapped[str] = mapped_column(String(10))
     attempt: Mapped[int] = mapped_column(Integer, default=1)
+    runner: Mapped[str] = mapped_column(String(36), default="", server_default="")
     lane: Mapped[int] = mapped_column(Integer, default=0)
     rank: Mapped[float] = mapped_column(Float)
     route_id: Mapped[str | None] = mapped_column(String(32))
@@ -93,7 +95,7 @@ class Job(Row):
 
 JOB = cast(Table, Job.__table__)
 BLANK: dict[str, Any] = {
-    "status": WAITING, "attempt": 1, "lane": 0, "route_id": None, "candidates": [], "reply": {},
+    "status": WAITING, "attempt": 1, "runner": "", "lane": 0, "route_id": None, "candidates": [], "reply": {},
     "channel_id": None, "chat_key": "", "user_key": "", "key_id": "", "idempotency_key": None,
     "language": "en", "phase": WAITING, "fraction": None, "step": 0, "steps": 0, "position": None,
     "eta": None,
@@ -122,7 +124,7 @@ async def get_job(conn: AsyncConnection, job_id: str) -> Any | None:
     return (await conn.execute(GET, {"wanted": job_id})).one_or_none()
 
 
-async def claim_next(conn: AsyncConnection, queues: list[str]) -> Any | None:
+async def claim_next(conn: AsyncConnection, queues: list[str], runner: str = "") -> Any | None:
     """Make the first waiting job that may begin a running one; None when there is none."""
     moment = now()
     first = (
@@ -135,16 +137,12 @@ async def claim_next(conn: AsyncConnection, queues: list[str]) -> Any | None:
     claimed = (
         update(JOB)
         .where(JOB.c.id == first.scalar_subquery(), JOB.c.status == WAITING)
-        .values(status=RUNNING, phase=RUNNING, started_at=func.coalesce(JOB.c.started_at, moment))
+        .values(
+            status=RUNNING, phase=RUNNING, runner=runner, started_at=func.coalesce(JOB.c.started_at, moment)
+        )
         .returning(*JOB.c)
     )
     return (await conn.execute(claimed)).one_or_none()
-
-
-async def running_jobs(conn: AsyncConnection, queues: list[str]) -> list[Any]:
-    """Jobs that run, or that ran when their runner died."""
-    query = select(JOB).where(JOB.c.status == RUNNING, JOB.c.queue.in_(queues)).order_by(*ORDER)
-    return list((await conn.execute(query)).all())
 
 
 async def is_anything_due(conn: AsyncConnection, queues: list[str]) -> bool:

@@ -7,6 +7,7 @@ from db import (
     gateway_keys,
     inbox,
     job_previews,
+    job_runners,
     jobs,
     knowledge,
     limits,
@@ -24,5 +25,5 @@ from db.base import Row
 
 METADATA = Row.metadata
 __all__ = ["METADATA", "artifacts", "channels", "conversations", "gateway_keys", "inbox", "job_previews",
-           "jobs", "knowledge", "limits", "media", "operators", "outbox", "providers", "routes", "settings",
-           "uploads", "usage", "usage_days"]  # fmt: skip
+           "job_runners", "jobs", "knowledge", "limits", "media", "operators", "outbox", "providers",
+           "routes", "settings", "uploads", "usage", "usage_days"]  # fmt: skip

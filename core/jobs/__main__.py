@@ -5,6 +5,7 @@ import logging
 import signal
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -19,9 +20,11 @@ from core.routing.book import RouteBook
 from core.routing.cooldown import Cooldown
 from core.routing.state import open_state
 from core.settings import Settings, load_settings
+from db.base import new_id
 from db.database import Database
 
 NAME = "jobs"
+NAME_FILE = "jobs.runner"
 BAD_CONFIGURATION = 78
 LOCK_HELD = 75
 PATIENCE = 10.0  # seconds for a runner that was killed to let go
@@ -43,11 +46,12 @@ async def serve(settings: Settings) -> int:
         Cooldown(open_state(settings.home, settings.redis_url)), open_store(settings),
         settings.home.resolve() / "jobs", wake, Presets(database),
     )  # fmt: skip
-    runner = Runner(bench, settings.queues, durable.run)
+    name = own_name(settings.home)
+    runner = Runner(bench, settings.queues, durable.run, name)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    durable.launch(bench, settings.home.resolve(), settings.database_url)
+    durable.launch(bench, settings.home.resolve(), settings.database_url, name)
     parts = [runner.run(), _listen(control, runner), _beat(control), stopping.wait()]
     tasks = [asyncio.create_task(part) for part in parts]
     try:
@@ -63,6 +67,17 @@ async def serve(settings: Settings) -> int:
         await bench.close()
         await control.close()
         await database.close()
+
+
+def own_name(home: Path) -> str:
+    """What tells this home's runner from those of other machines: drawn at its first start, then kept."""
+    file = home / NAME_FILE
+    with suppress(FileNotFoundError):
+        return file.read_text(encoding="ascii").strip()
+    part = file.with_suffix(".part")
+    part.write_text(new_id(), encoding="ascii")
+    part.rename(file)
+    return file.read_text(encoding="ascii")
 
 
 async def _listen(control: Control, runner: Runner) -> None:

@@ -1,7 +1,7 @@
 """Jobs as DBOS workflows: each step is recorded, and what a crash cut short goes on where it was.
 
-The order of waiting jobs is the rows' alone (docs/decisions/0004-jobs.md); DBOS gets a job when it begins,
-as the workflow `job/attempt`, and keeps its steps. Only the jobs runner imports this.
+The order of waiting jobs is the rows' alone (docs/decisions/0004-the-order-of-jobs-is-rows.md); DBOS gets a
+job when it begins, as the workflow `job/attempt`, and keeps its steps. Only the jobs runner imports this.
 """
 
 import logging
@@ -63,14 +63,14 @@ async def make(job_id: str, attempt: int) -> None:
             return
 
 
-def launch(bench: Bench, home: Path, database_url: str) -> None:
-    """Open DBOS's own rows (a file beside ours, or the same PostgreSQL) and take up what a crash cut short.
-    Call it within the running loop; workflows then run in it."""
+def launch(bench: Bench, home: Path, database_url: str, name: str = "runner") -> None:
+    """Open DBOS's own rows (a file beside ours, or the same PostgreSQL) and take up what a crash cut short of
+    the runner `name`. Call it within the running loop; workflows then run in it."""
     _BENCH[:] = [bench]
     config: DBOSConfig = {
         "name": "botyard",
         "application_version": VERSION,
-        "executor_id": "runner",
+        "executor_id": name,
         "log_level": "WARNING",
         "enable_otlp": False,
         **_rows(home, database_url),  # type: ignore[typeddict-item]

@@ -12,12 +12,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from core.jobs.answering import answer_chat
 from core.jobs.bench import Bench
 from core.limits.jobs import settle_job
-from db import jobs
+from db import job_runners, jobs
 from db.base import now
 from db.trouble import Unavailable
 
 LOOK_EVERY = 1.0  # seconds between looks at the rows by a runner that missed its wake-up
-EXPIRE_EVERY = 30.0
+TEND_EVERY = 30.0  # seconds between saying that we live, looking for orphans and for what waited too long
 PAUSE = 1.0
 LONGEST_PAUSE = 60.0
 Work = Callable[[str, int, int], Awaitable[None]]
@@ -26,15 +26,17 @@ logger = logging.getLogger(__name__)
 
 class Runner:
     """Claims rows and works on them; `queues` says how many of each queue run at once. `work` runs an attempt
-    to its end; its last argument counts the times that it ended without ending the job."""
+    to its end; its last argument counts the times that it ended without ending the job. `name` tells it from
+    the runners of other machines, and stays the same for its whole home's life."""
 
-    def __init__(self, bench: Bench, queues: Mapping[str, int], work: Work) -> None:
+    def __init__(self, bench: Bench, queues: Mapping[str, int], work: Work, name: str = "runner") -> None:
         self._bench = bench
+        self._name = name
         self._work = work
         self._queues = dict(queues)
         self._wake = asyncio.Event()
         self._running: dict[str, tuple[str, asyncio.Task[None]]] = {}
-        self._expire_at = 0.0
+        self._tend_at = 0.0
 
     def wake(self) -> None:
         """Look at the rows now."""
@@ -55,11 +57,12 @@ class Runner:
             self._wake.clear()
 
     async def _recover(self) -> None:
-        """Take up what ran when the last runner died."""
+        """Take up what ran when this runner died."""
         while True:
             try:
-                async with self._bench.database.reading() as conn:
-                    rows = await jobs.running_jobs(conn, list(self._queues))
+                async with self._bench.database.transaction() as conn:
+                    await job_runners.say_alive(conn, self._name)
+                    rows = await job_runners.own_jobs(conn, self._name)
                 break
             except Unavailable as error:
                 logger.warning("the rows cannot be read now: %s", error)
@@ -69,15 +72,16 @@ class Runner:
             self._follow(row.queue, row.id, row.attempt)
 
     async def _round(self) -> None:
-        if time.monotonic() >= self._expire_at:
-            self._expire_at = time.monotonic() + EXPIRE_EVERY
+        if time.monotonic() >= self._tend_at:
+            self._tend_at = time.monotonic() + TEND_EVERY
+            await self._relieve()
             await self._expire()
         while free := self._free():
             async with self._bench.database.reading() as conn:
                 if not await jobs.is_anything_due(conn, free):
                     return
             async with self._bench.database.transaction() as conn:
-                row = await jobs.claim_next(conn, free)
+                row = await jobs.claim_next(conn, free, self._name)
             if row is None:
                 return
             self._follow(row.queue, row.id, row.attempt)
@@ -106,6 +110,15 @@ class Runner:
             except Exception:  # process edge: one job must not end the others
                 logger.exception("job %s: attempt %s broke", job_id, attempt)
             await asyncio.sleep(min(PAUSE * 2**life, LONGEST_PAUSE))
+
+    async def _relieve(self) -> None:
+        """Say that we live, and go on with the jobs of runners that do not."""
+        async with self._bench.database.transaction() as conn:
+            await job_runners.say_alive(conn, self._name)
+            rows = await job_runners.relieve(conn, self._name, list(self._queues))
+        for row in rows:
+            logger.info("job %s is taken over from a runner that fell silent", row.id)
+            self._follow(row.queue, row.id, row.attempt)
 
     async def _expire(self) -> None:
         async with self._bench.database.transaction() as conn:
