@@ -258,6 +258,7 @@ def _shown(resident: Resident) -> dict[str, Any]:
         "card": {**asdict(model.card), "tasks": [str(task) for task in model.card.tasks]},
         "path": str(model.folder or ""), "size_bytes": model.bytes, "unsafe": model.unsafe,
         "options": resident.options, "profile": str(resident.manner),
+        "repository": str(model.spec.get("repository", "")),
     }  # fmt: skip
 
 
