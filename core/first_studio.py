@@ -16,24 +16,31 @@ from db.settings import bump_config
 
 ENGINE = "engine"
 NAMES = {"image": "Pictures", "video": "Videos"}
+NAMES_HERE = (ENGINE, "this-machine", "engine-here", "engine-this-machine")  # the first that is free
 
 
-async def add_studio(database: Database, seal: Callable[[str, str], Awaitable[str]], port: int) -> None:
-    """The provider of the engine host with a token of its own, a route for pictures and one for videos."""
+async def add_studio(database: Database, seal: Callable[[str, str], Awaitable[str]], port: int) -> str:
+    """The provider of this machine's engine host with a token of its own, and routes of pictures and of
+    videos where there are none. Returns its id; "" when there is one already."""
     key_id, token = new_id(), secrets.token_urlsafe(32)
     sealed = await seal(key_secret(key_id), token)
     async with database.transaction() as conn:
-        if await providers.get_provider(conn, ENGINE) is not None:
-            return
+        rows = await providers.all_providers(conn)
+        if any(row.kind == ENGINE and (row.config or {}).get("here") for row in rows):
+            return ""
+        own = next(name for name in NAMES_HERE if name not in {row.id for row in rows})
         await providers.save_provider(
-            conn, ENGINE, kind=ENGINE, name="This machine", base_url=f"http://127.0.0.1:{port}/v1",
+            conn, own, kind=ENGINE, name="This machine", base_url=f"http://127.0.0.1:{port}/v1",
             config={"here": True}, enabled=True, managed=SETUP,
         )  # fmt: skip
         key = {"id": key_id, "secret": sealed, "hint": key_hint(token)}
-        await providers.replace_keys(conn, ENGINE, [key])
+        await providers.replace_keys(conn, own, [key])
+        there = {row.id for row in await media.all_of(conn, media.MediaRoute)}
         for makes, route_id in DEFAULTS.items():
-            await media.save_one(
-                conn, media.MediaRoute, route_id, name=NAMES[makes], makes=makes,
-                candidates=[f"{ENGINE}:auto"], settings={}, managed=SETUP,
-            )  # fmt: skip
+            if route_id not in there:
+                await media.save_one(
+                    conn, media.MediaRoute, route_id, name=NAMES[makes], makes=makes,
+                    candidates=[f"{own}:auto"], settings={}, managed=SETUP,
+                )  # fmt: skip
         await bump_config(conn)
+        return own

@@ -23,6 +23,7 @@ from db.base import new_id, now
 from providers.catalog import vendors
 
 HINTS = "proxy_hints"  # in a row's config: the proxies themselves are sealed
+HERE = "here"  # in a row's config: the engine host of this machine, at its first address
 SHORTEST_HINTED = 12  # of a shorter key four characters would give away too much
 
 
@@ -116,6 +117,8 @@ class Providers:
                 refuse([Problem("headers", "headers_again")])
             if moved and config.proxies is None and row.proxies:
                 refuse([Problem("proxies", "secret_again")])
+            if row.config.get(HERE) and not moved:
+                values["config"][HERE] = True
             if config.proxies is None:
                 values["config"] = {**values["config"], **_hints(row)}
             else:

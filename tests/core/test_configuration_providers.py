@@ -10,12 +10,13 @@ from core.configuration.errors import NotFound, problems_of
 from core.configuration.provider_configs import NewProvider, ProviderInput
 from core.configuration.service import Configuration
 from core.configuration.texts import problem_text
+from core.first_studio import add_studio
 from core.fleet.file_apply import apply_fleet
 from core.fleet.file_entries import Fleet
 from core.provider_secrets import ProviderSecrets
 from core.routing.book import provider_config
 from core.secrets import Vault
-from db import operators, providers
+from db import media, operators, providers
 from db.database import Database
 from tests.core.configuration_fixtures import configuration_of
 from tests.core.test_configuration import refused
@@ -138,3 +139,26 @@ async def test_the_fleet_file_sets_them_and_changes_nothing_twice(database: Data
     assert not await apply_fleet(database, Fleet(providers=(entry,)), vault)
     assert await apply_fleet(database, Fleet(providers=(NewProvider(id="a", kind="openai"),)), vault)
     assert (await stored(database)).proxies is None
+
+
+async def test_this_machines_engine_host_is_made_once_and_stays_it(
+    configuration: Configuration, database: Database
+) -> None:
+    async def seal(aad: str, text: str) -> str:
+        return f"sealed:{aad}"
+
+    async with database.transaction() as conn:
+        vendors = {"name": "Mine", "makes": "image", "candidates": ["openai:auto"], "settings": {}}
+        await media.save_one(conn, media.MediaRoute, "images", managed="panel", **vendors)
+    await configuration.providers.create("ann", NewProvider(id="engine", kind="ollama"))
+    assert await add_studio(database, seal, 8003) == "this-machine"
+    assert await add_studio(database, seal, 8003) == ""
+    async with database.reading() as conn:
+        routes = {row.id: row.candidates for row in await media.all_of(conn, media.MediaRoute)}
+    assert routes == {"images": ["openai:auto"], "videos": ["this-machine:auto"]}
+    values = {"kind": "engine", "base_url": "http://127.0.0.1:8003/v1", "name": "Ours"}
+    await configuration.providers.change("ann", "this-machine", ProviderInput(**values))
+    assert (await stored(database, "this-machine")).config == {"here": True}
+    values |= {"base_url": "http://gpu.example:8003/v1", "keys": ["a-token-of-sixteen"]}
+    await configuration.providers.change("ann", "this-machine", ProviderInput(**values))
+    assert (await stored(database, "this-machine")).config == {}
