@@ -8,7 +8,7 @@ from bench.report import machine
 BENCHES = (
     "imports", "start", "memory", "latency", "load", "stream", "storm", "faults",
     "gateway", "gateway_faults", "many", "open_webui", "media", "media_storm",
-    "engine_host",
+    "engine_host", "vllm",
 )  # fmt: skip
 
 
