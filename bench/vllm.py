@@ -43,6 +43,7 @@ class Place:
 def run() -> str:
     """Measure; returns a Markdown section."""
     made()
+    os.sched_setaffinity(0, set(range(1, os.cpu_count() or 1)) or {0})  # core 0 is vLLM's, as a GPU would be
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="botyard-vllm-")))
         told = stack.enter_context(_host(folder))

