@@ -77,9 +77,9 @@ def web_environment(settings: Settings) -> dict[str, str]:
     )
 
 
-async def healthy(host: str, port: int) -> bool:
-    """True when `GET /health` answers 200 in time."""
-    request = f"GET /health HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n"
+async def healthy(host: str, port: int, path: str = "/health") -> bool:
+    """True when `GET /health`, or another path, answers 200 in time."""
+    request = f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n"
     try:
         async with asyncio.timeout(PROBE_TIMEOUT):
             reader, writer = await asyncio.open_connection(host, port)

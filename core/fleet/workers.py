@@ -120,7 +120,7 @@ class Workers:
 
     async def _ask(self) -> None:
         """Ask the engine host how it is; the runner tells by itself."""
-        if await healthy("127.0.0.1", self._settings.engine_port):
+        if await healthy("127.0.0.1", self._settings.engine_port, "/live"):
             self.engine.beat()
 
 

@@ -21,6 +21,7 @@ from providers.engine.family import ROOT, Family
 from providers.engine.ledger import Ledger
 from providers.engine.models import DIFFUSERS, FAKE, offered
 from providers.engine.peaks import Peaks
+from providers.engine.preload import preload
 from providers.engine.residence import Residence
 from providers.engine.server import Server
 from providers.engine.setting_up import SettingUp
@@ -37,12 +38,7 @@ async def serve(arguments: argparse.Namespace, token: str) -> None:
     shutil.rmtree(home / "outputs", ignore_errors=True)  # of jobs that nobody knows any more
     device = pools(arguments.device, arguments.fake_bytes)
     ledger = Ledger(device, host_pool())
-    environ = {
-        "BOTYARD_ENGINE_LORAS": str(home / "loras"),
-        "BOTYARD_ENGINE_DEVICE": device[0].kind,
-        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", ""),
-    }
-    environ = {name: value for name, value in environ.items() if value}
+    environ = _environment(home, device[0].kind)
     families = {
         FAKE: Family(FAKE, Path(sys.executable), environ),
         DIFFUSERS: Family(DIFFUSERS, arguments.diffusers, environ),
@@ -52,7 +48,8 @@ async def serve(arguments: argparse.Namespace, token: str) -> None:
     peaks = Peaks(home / "peaks.json")
     residence = Residence(ledger, families, partial(offered, device[0].kind, folders), peaks)
     shop = Shop(residence, home, arguments.silent)
-    options = TextOptions(home, cache, tuple(folders), device[0].kind, {**os.environ, **environ})
+    inherited, tried = {**os.environ, **environ}, residence.proofs.tried
+    options = TextOptions(home, cache, tuple(folders), device[0].kind, inherited, tried=tried)
     text = TextHost(ledger, options)
     await text.start()
     setting_up = SettingUp(home / "families", partial(renew, families))
@@ -61,10 +58,13 @@ async def serve(arguments: argparse.Namespace, token: str) -> None:
     await runner.setup()
     await web.TCPSite(runner, arguments.host, arguments.port, reuse_address=True).start()
     logger.info("listening on %s port %s, device %s", arguments.host, arguments.port, device[0].name)
+    loading = asyncio.create_task(preload(arguments.preload, residence, text))
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     await stopping.wait()
+    loading.cancel()
+    await asyncio.wait({loading})
     await shop.close()
     await setting_up.close()
     await runner.cleanup()
@@ -72,6 +72,16 @@ async def serve(arguments: argparse.Namespace, token: str) -> None:
     await residence.close()
     for family in families.values():
         await family.close()
+
+
+def _environment(home: Path, kind: str) -> dict[str, str]:
+    """What workers are told beside their order."""
+    told = {
+        "BOTYARD_ENGINE_LORAS": str(home / "loras"),
+        "BOTYARD_ENGINE_DEVICE": kind,
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", ""),
+    }
+    return {name: value for name, value in told.items() if value}
 
 
 def renew(families: Mapping[str, Family], name: str) -> None:
@@ -103,6 +113,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--device", choices=("auto", "cuda", "cpu", "fake"), default="auto")
     made.add_argument("--fake-bytes", type=int, default=24 * 10**9, help="memory of the fake device")
     made.add_argument("--models", type=Path, action="append", default=[], help="a folder of models")
+    made.add_argument(
+        "--preload", action="append", default=[], metavar="NAME", help="a model that is loaded at the start"
+    )
     made.add_argument("--diffusers", type=Path, default=ROOT / ".venv-diffusers/bin/python")
     made.add_argument("--silent", type=float, default=300.0, help="seconds without a step: hung")
     made.add_argument("--token-file", type=Path)

@@ -59,7 +59,8 @@ class Pipeline:
         source = _source(request)
         for number in range(1, steps + 1):
             time.sleep(pause)
-            _mischief(request["prompt"], number, job.get("profile", 0))
+            if number == min(2, steps):
+                _mischief(f"{request['prompt']} {self._model.get('mischief', '')}", job.get("profile", 0))
             step(number, steps, lambda done=number / steps: _blurred(request["prompt"], seed, source, done))
         made = self._make(request, size, seed, source, Path(job["out"]))
         settings = {"seed": seed, "steps": steps, "width": size[0], "height": size[1]}
@@ -142,10 +143,8 @@ def _source(request: dict[str, Any]) -> Image.Image | None:
     return next(iter([*by_role(request, "image"), *by_role(request, "person")]), None)
 
 
-def _mischief(prompt: str, number: int, profile: int) -> None:
+def _mischief(prompt: str, profile: int) -> None:
     """Fail as the words say, in the middle of the work."""
-    if number != 2:
-        return
     if "!crash" in prompt:
         os.kill(os.getpid(), signal.SIGKILL)
     if "!hang" in prompt:

@@ -4,24 +4,25 @@ left alone for a while."""
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 from providers.engine.child import Child
 from providers.engine.family import Family, NoFamily
-from providers.engine.ledger import Holding, Lease, Ledger
-from providers.engine.models import DIFFUSERS, PROFILES, Model
-from providers.engine.peaks import Manner, Need, Peaks, shape_of
+from providers.engine.fitting import Fitting
+from providers.engine.ledger import Lease, Ledger
+from providers.engine.models import Model
+from providers.engine.peaks import Need, Peaks, shape_of
+from providers.engine.proofs import Proofs
+from providers.engine.proving import prove as proved
+from providers.engine.resident import Resident
 from providers.engine.text.memory import NoRoom
 
 FAILURES, WINDOW = 3, 600.0  # so many deaths within so many seconds, and the model rests
 LOAD_SECONDS = 900.0
 GROW_SECONDS = 15.0  # for more room beside what is loaded; then it is unloaded and waits its turn
 GIVE_WAY_SECONDS = 5.0
-CUDA = "cuda"
 logger = logging.getLogger(__name__)
 
 
@@ -33,30 +34,6 @@ class SetAside(Exception):
         self.seconds = seconds
 
 
-@dataclass(slots=True)
-class Resident:
-    """One model and, while it is loaded, its process. `profile` is the least sparing one that may be tried,
-    raised when memory ran out; `manner` is how it is loaded now. `in_use` counts those who wait as well,
-    `turn` tells whether one of them has it."""
-
-    model: Model
-    state: str = "cold"
-    child: Child | None = None
-    lease: Lease | None = None
-    pinned: bool = False
-    in_use: int = 0
-    since: float = 0.0
-    used_at: float = 0.0
-    why: str = ""
-    profile: int = 0
-    manner: Manner = field(default_factory=Manner)
-    turn: bool = False
-    options: dict[str, Any] = field(default_factory=dict)
-    busy: asyncio.Lock = field(default_factory=asyncio.Lock)
-    loading: asyncio.Lock = field(default_factory=asyncio.Lock)
-    deaths: deque[float] = field(default_factory=deque)
-
-
 class Residence:
     """Every model of the host by its name."""
 
@@ -66,11 +43,14 @@ class Residence:
         families: Mapping[str, Family],
         models: Callable[[], Mapping[str, Model]],
         peaks: Peaks | None = None,
+        proofs: Proofs | None = None,
     ) -> None:
+        self.proofs = proofs or Proofs()
         self._ledger = ledger
         self._families = families
         self._models = models
         self._peaks = peaks or Peaks()
+        self.fitting = Fitting(ledger, self._peaks)
         self._residents: dict[str, Resident] = {}
 
     def all(self) -> list[Resident]:
@@ -107,11 +87,13 @@ class Residence:
         resident: Resident,
         on_wait: Callable[[str], None] = lambda _: None,
         request: Mapping[str, Any] | None = None,
+        prove: bool = False,
     ) -> Child:
-        """The process of a model, started when there is none that would do."""
+        """The process of a model, started when there is none that would do. With `prove` a new one has made a
+        real step before it counts as ready."""
         async with resident.loading:
-            manner = self.manner(resident, request)
-            need = self._asked_for(resident, self._need(resident, manner, request))
+            manner = self.fitting.manner(resident, request)
+            need = self.fitting.need(resident, manner, request)
             child = resident.child
             if child is not None and child.alive and request is None:
                 return child
@@ -126,21 +108,19 @@ class Residence:
             on_wait("loading")
             resident.state, resident.why, resident.manner = "loading", "", manner
             try:
-                resident.child = await self._start(resident, lease)
+                resident.child = await self._start(resident, lease, prove)
             except BaseException as error:
-                resident.state = "failed" if isinstance(error, Exception) else "cold"
                 await lease.release()
+                resident.state = "cold"
+                if isinstance(error, Exception):
+                    resident.state, resident.why = "failed", str(error) or "it took too long to load"
+                    self.proofs.tried(resident.model.name, resident.why)
                 raise
             resident.lease = lease
             resident.state, resident.since = "ready", time.time()
             lease.holding.evict = lambda: self._evict(resident)
             self._mark(resident)
             return resident.child
-
-    def check(self, resident: Resident, request: Mapping[str, Any]) -> None:
-        """Raise NoRoom for a request that could never fit, whatever made room for it."""
-        need = self._asked_for(resident, self._need(resident, self.manner(resident, request), request))
-        self._ledger.check(need.device, need.host, _own(resident))
 
     async def learn(self, resident: Resident, request: Mapping[str, Any], size: int) -> None:
         """A run took so much at its highest: from now on that is what room is asked for."""
@@ -194,32 +174,6 @@ class Residence:
         if len(resident.deaths) >= FAILURES:
             raise SetAside(resident.model.name, WINDOW - (moment - resident.deaths[0]))
 
-    def manner(self, resident: Resident, request: Mapping[str, Any] | None) -> Manner:
-        """How to load a model: as was asked, and sparing enough for it to fit at all."""
-        params = (request or {}).get("params") or {}
-        asked = params.get("profile")
-        profile = max(PROFILES.index(asked) if asked in PROFILES else 0, resident.profile)
-        manner = Manner(min(profile, len(PROFILES) - 1), str(params.get("quantise") or ""))
-        if resident.model.kind != DIFFUSERS or self._ledger.devices[0].kind != CUDA:
-            return manner
-        have, ram = self._ledger.most(_own(resident))
-        while manner.profile < len(PROFILES) - 1:
-            need = self._need(resident, manner, request)
-            if need.device <= have and need.host <= ram:
-                break
-            manner = Manner(manner.profile + 1, manner.quantise)
-        return manner
-
-    def _asked_for(self, resident: Resident, need: Need) -> Need:
-        """What to ask for: a guess that is larger than the device is taken for the whole of it."""
-        have, _ = self._ledger.most(_own(resident))
-        guessed = not need.measured and need.least <= have < need.device
-        return replace(need, device=have) if guessed else need
-
-    def _need(self, resident: Resident, manner: Manner, request: Mapping[str, Any] | None) -> Need:
-        shape = shape_of(resident.model, request)
-        return self._peaks.need(resident.model, manner, shape, self._ledger.devices[0].kind)
-
     async def _grown(self, resident: Resident, need: Need, on_wait: Callable[[str], None]) -> bool:
         """Whether there is room for what is needed beside what is loaded. Two that want to grow would wait
         for each other for ever: who cannot soon must let go and queue."""
@@ -241,7 +195,7 @@ class Residence:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._ledger.served(resident.model.name), GIVE_WAY_SECONDS)
 
-    async def _start(self, resident: Resident, lease: Lease) -> Child:
+    async def _start(self, resident: Resident, lease: Lease, prove: bool) -> Child:
         model = resident.model
         family = self._families.get(model.kind)
         if family is None:
@@ -253,8 +207,9 @@ class Residence:
         try:
             async with asyncio.timeout(LOAD_SECONDS):
                 facts = await child.load(spec)
-        except BaseException as error:
-            resident.why = str(error) or "it took too long to load"
+                if prove and await proved(model, child, resident.manner.profile):
+                    self.proofs.tried(model.name)
+        except BaseException:
             await _end(child)
             raise
         resident.options = dict(facts.get("options") or {})
@@ -290,7 +245,3 @@ async def _end(child: Child) -> None:
     """Kill a process, and wait until it is gone and its memory with it."""
     child.kill()
     await child.stop()
-
-
-def _own(resident: Resident) -> tuple[Holding, ...]:
-    return (resident.lease.holding,) if resident.lease else ()

@@ -15,7 +15,8 @@ from aiohttp import web
 from providers.engine.answers import no_room, refusal
 from providers.engine.ledger import Ledger
 from providers.engine.models import Model
-from providers.engine.residence import Residence, Resident
+from providers.engine.residence import Residence
+from providers.engine.resident import Resident
 from providers.engine.setting_up import SettingUp
 from providers.engine.text.memory import NoRoom
 from providers.engine.text_host import TextHost
@@ -26,6 +27,7 @@ from providers.media.types import MediaInput, MediaRequest, Task
 LARGEST_INPUT = 64 * 1024 * 1024
 LONGEST_BODY = 4 * 1024 * 1024
 MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"RIFF")
+OPEN = ("/live", "/health")  # without the token: they tell no one's work
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 FIELDS = ("prompt", "negative", "width", "height", "count", "seed", "seconds", "strength", "params")
 logger = logging.getLogger(__name__)
@@ -51,8 +53,9 @@ class Server:
         self._token = token
 
     def app(self) -> web.Application:
-        """The application, every path but /health behind the token."""
+        """The application, every path but /live and /health behind the token."""
         app = web.Application(middlewares=[self._guard], client_max_size=LONGEST_BODY)
+        app.router.add_get("/live", self._live)
         app.router.add_get("/health", self._health)
         app.router.add_get("/models", self._models)
         app.router.add_routes([*self._text.routes(), *self._setting_up.routes()])
@@ -69,7 +72,7 @@ class Server:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path != "/health":
+        if request.path not in OPEN:
             given = request.headers.get("Authorization", "").removeprefix("Bearer ")
             if not hmac.compare_digest(given.encode(), self._token.encode()):
                 return refusal(401, "token", "the token is wrong")
@@ -78,8 +81,12 @@ class Server:
         except (ValueError, KeyError, TypeError) as error:
             return refusal(400, "body", f"the request cannot be read: {type(error).__name__}")
 
-    async def _health(self, _request: web.Request) -> web.Response:
+    async def _live(self, _request: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})
+
+    async def _health(self, _request: web.Request) -> web.Response:
+        proofs = self._residence.proofs
+        return web.json_response(proofs.told(), status=200 if proofs.good else 503)
 
     async def _models(self, _request: web.Request) -> web.Response:
         return web.json_response({"models": [*map(_shown, self._residence.all()), *self._text.models()]})
@@ -93,7 +100,7 @@ class Server:
                 if no := _cannot(resident.model):
                     return no
                 try:
-                    await self._residence.load(resident)
+                    await self._residence.load(resident, prove=True)
                 except NoRoom as error:
                     return no_room(error)
                 except Exception as error:  # process edge: an operator reads why
@@ -164,7 +171,7 @@ class Server:
             problem = {"field": error.field, "reason": error.reason, "allowed": error.allowed}
             return web.json_response({"error": problem}, status=400)
         try:
-            self._residence.check(resident, fitted)
+            self._residence.fitting.check(resident, fitted)
             job = self._shop.submit(str(body["key"]), resident.model.name, fitted, bool(body.get("previews")))
         except NoRoom as error:
             return no_room(error)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -80,7 +80,8 @@ class LedgerMemory:
 
 @dataclass(frozen=True, slots=True)
 class TextOptions:
-    """How a host is told to do text. `cache` is HF_HOME/hub; `commands` replaces the families' own."""
+    """How a host is told to do text. `cache` is HF_HOME/hub; `commands` replaces the families' own; `tried`
+    hears what tries of models came to."""
 
     home: Path
     cache: Path
@@ -88,6 +89,7 @@ class TextOptions:
     device: str  # cuda, or anything else for the CPU
     environment: Mapping[str, str]
     commands: Mapping[str, tuple[str, ...]] | None = None
+    tried: Callable[[str, str], None] = lambda model, why: None
 
 
 class TextHost:
@@ -102,6 +104,7 @@ class TextHost:
         settings = TextSettings(
             command, options.home / "text", options.environment,
             lora_folders=(options.cache, *options.folders), device="cuda" if self.kind == "vllm" else "cpu",
+            tried=options.tried,
         )  # fmt: skip
         self.service = TextService(settings, self._memory, self._http)
         self._memory.service = self.service

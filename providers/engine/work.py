@@ -14,7 +14,8 @@ from typing import Any
 from providers.engine.child import Cancelled, Child, ChildDied, RunFailed
 from providers.engine.family import NoFamily
 from providers.engine.models import PROFILES
-from providers.engine.residence import Residence, Resident, SetAside
+from providers.engine.residence import Residence, SetAside
+from providers.engine.resident import Resident
 from providers.engine.text.memory import NoRoom
 
 WAITING, LOADING, RUNNING, SAVING = "waiting", "loading", "running", "saving"
@@ -24,6 +25,7 @@ MOST_JOBS = 2000  # remembered
 MOST_WAITING = 200
 CANCEL_GRACE = 10.0  # seconds for a cancel to be heard at the next step
 SILENT = 300.0  # seconds without a step before an engine counts as hung
+ASKER = ("caller", "content")  # failures that say nothing of the model
 LOWEST_PROFILE = len(PROFILES) - 1
 logger = logging.getLogger(__name__)
 
@@ -155,10 +157,14 @@ class Shop:
         except NoFamily as error:
             self._fail(job, "model_gone", str(error))
         except RunFailed as error:
+            if error.kind not in ASKER:
+                self._residence.proofs.tried(job.model, str(error))
             self._fail(job, "overload" if error.kind == "memory" else error.kind, str(error))
         except ChildDied as error:
+            self._residence.proofs.tried(job.model, f"the engine died: {error}")
             self._fail(job, "died", f"the engine died: {error}")
         except OSError as error:
+            self._residence.proofs.tried(job.model, f"the host's disk: {error.strerror}")
             self._fail(job, "transient", f"the host's disk: {error.strerror}")
         except Exception:  # process edge: one job must not end the host
             logger.exception("job %s failed", job.id)
@@ -198,6 +204,7 @@ class Shop:
             await self._residence.learn(resident, job.request, int(made.get("peak") or 0))
         job.state = SAVING
         self._usual[job.model] = time.monotonic() - job.began_at
+        self._residence.proofs.tried(job.model)
         job.settings = dict(made.get("settings") or {})
         job.outputs = [_output_of(job, at, one) for at, one in enumerate(made["files"])]
         self._end(job, DONE)
@@ -233,6 +240,7 @@ class Shop:
     def _heard(self, job: Work, event: dict[str, Any]) -> None:
         job.heard_at = time.monotonic()
         if event["event"] == "step":
+            self._residence.proofs.step(job.model)
             job.step, job.steps = int(event["step"]), int(event["steps"])
         else:
             job.preview = str(event["body"])

@@ -37,7 +37,7 @@ SUFFIXES = {
     "image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp", "video/mp4": ".mp4",
     "video/webm": ".webm",
 }  # fmt: skip
-PHASES = {"waiting": "waiting", "loading": "loading", "running": "running", "saving": "saving"}
+PHASES = ("waiting", "loading", "running", "saving")
 DIED = "died"
 
 
@@ -250,8 +250,9 @@ def _raise_failed(job: dict[str, Any]) -> None:
 
 def _progress(job: dict[str, Any]) -> Progress:
     preview = base64.b64decode(job["preview"]) if job.get("preview") else None
+    state = str(job["state"])
     return Progress(
-        phase=PHASES.get(str(job["state"]), "running"), fraction=job.get("fraction"),
+        phase=state if state in PHASES else "running", fraction=job.get("fraction"),
         step=job.get("step") or 0, steps=job.get("steps") or 0, position=job.get("position"),
         eta=job.get("eta"), preview=preview,
     )  # fmt: skip

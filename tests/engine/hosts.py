@@ -47,15 +47,22 @@ class Host:
             env={**os.environ, "BOTYARD_ENGINE_TOKEN": TOKEN, "OMP_NUM_THREADS": "1"},
         )  # fmt: skip
         async with asyncio.timeout(20):
-            while not await self.healthy():
+            while not await self.live():
                 await asyncio.sleep(0.05)
 
-    async def healthy(self) -> bool:
+    async def live(self) -> bool:
         try:
-            async with aiohttp.ClientSession() as session, session.get(f"{self.url}/health") as response:
-                return response.status == 200
+            return (await self.asked("/live"))[0] == 200
         except aiohttp.ClientError:
             return False
+
+    async def health(self) -> tuple[int, dict[str, str]]:
+        """The status and what is told, without a token."""
+        return await self.asked("/health")
+
+    async def asked(self, path: str) -> tuple[int, dict[str, str]]:
+        async with aiohttp.ClientSession() as session, session.get(f"{self.url}{path}") as response:
+            return response.status, await response.json()
 
     async def get(self, path: str) -> Any:
         return await self.provider.call("GET", path, TOKEN)

@@ -191,20 +191,20 @@ async def test_the_fastest_profile_that_fits_a_gpu(
     resident = residence.find("a")
     assert resident is not None
     request = {"width": 512, "height": 512, "params": {"profile": asked} if asked else {}}
-    assert str(residence.manner(resident, request)) == profile
-    residence.check(resident, request)
+    assert str(residence.fitting.manner(resident, request)) == profile
+    residence.fitting.check(resident, request)
     large = {
         "width": 8192,
         "height": 8192,
         "count": 4,
     }  # a guess of 537 GB: who knows, it has the whole device
     if device_gb > 1:
-        residence.check(resident, large)
+        residence.fitting.check(resident, large)
     resident.profile = 3
-    assert str(residence.manner(resident, request)) == "low"
+    assert str(residence.fitting.manner(resident, request)) == "low"
     ledger.host.external = 60 * 10**9
     with pytest.raises(NoRoom, match="needs 20000000000 bytes, 4000000000 can be had"):
-        residence.check(resident, request)
+        residence.fitting.check(resident, request)
 
 
 async def test_pictures_in_other_precisions_and_profiles_on_real_weights(tmp_path: Path) -> None:

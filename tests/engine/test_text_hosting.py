@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from aiohttp import web
 
 from providers.engine.ledger import Ledger, Pool
+from providers.engine.proofs import Proofs
 from providers.engine.text.service import UnknownModel
 from providers.engine.text_host import TextHost, TextOptions
 from tests.engine.test_hub_scan import LLAMA, PLAIN, UNSAFE, model
@@ -23,8 +25,10 @@ GIB = 1 << 30
 class Front:
     """A host's HTTP with text alone."""
 
-    def __init__(self, host: TextHost, ledger: Ledger, http: aiohttp.ClientSession, url: str) -> None:
-        self.host, self.ledger, self._http, self._url = host, ledger, http, url
+    def __init__(
+        self, host: TextHost, ledger: Ledger, proofs: Proofs, http: aiohttp.ClientSession, url: str
+    ) -> None:
+        self.host, self.ledger, self.proofs, self._http, self._url = host, ledger, proofs, http, url
 
     async def ask(self, method: str, path: str, **body: Any) -> tuple[int, Any]:
         async with self._http.request(method, self._url + path, json=body or None) as answer:
@@ -47,8 +51,9 @@ async def front(tmp_path: Path) -> AsyncIterator[Front]:
     model(tmp_path, {"plan.json": {"token_seconds": 0.05}})
     ledger = Ledger([Pool("GPU", "cuda", 3 * GIB)], Pool("RAM", "cpu", 64 * GIB), hold=0.0)
     commands = {"vllm": (sys.executable, str(STANDIN), str(tmp_path / "plan.json"))}
+    proofs = Proofs()
     folders, environment = (tmp_path / "models",), {"PATH": os.environ["PATH"]}
-    options = TextOptions(tmp_path, tmp_path / "hub", folders, "cuda", environment, commands)
+    options = TextOptions(tmp_path, tmp_path / "hub", folders, "cuda", environment, commands, proofs.tried)
     host = TextHost(ledger, options)
     await host.start()
     app = web.Application()
@@ -57,7 +62,8 @@ async def front(tmp_path: Path) -> AsyncIterator[Front]:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     async with aiohttp.ClientSession() as http:
-        yield Front(host, ledger, http, f"http://127.0.0.1:{runner.addresses[0][1]}")
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        yield Front(host, ledger, proofs, http, url)
     await host.close()
     await runner.cleanup()
     assert not ledger.holdings
@@ -89,6 +95,25 @@ async def test_pinned_and_unsafe_models(front: Front) -> None:
     for name, verb, status in (("bad", "load", 409), ("nobody", "load", 404), ("b", "sleep", 200)):
         assert (await front.host.ordered(name, verb)).status == status
     assert (await front.host.ordered("a", "sleep")).status == 409  # it does not run
+
+
+async def test_a_token_proves_the_host_and_a_death_does_not(front: Front, tmp_path: Path) -> None:
+    assert front.proofs.told()["status"] == "unproven"
+    await front.host.command("a", "load")  # its own first token
+    assert front.proofs.good
+    (pid,) = front.host.service.engine("a").pids[:1]
+    os.kill(pid, signal.SIGKILL)
+    await until(lambda: front.proofs.told()["status"] == "failing")
+    assert "a: died with -9" in front.proofs.told()["why"]
+    assert await front.chat("a") == 200 and front.proofs.good
+    model(tmp_path, {"plan.json": {"crash": True, "token_seconds": 0.05}})
+    await front.host.command("a", "unload")
+    messages = [{"role": "user", "content": "hello"}]
+    async with front._http.post(
+        f"{front._url}/v1/chat/completions", json={"model": "a", "messages": messages, "stream": True}
+    ) as answer:
+        assert "engine_died" in await answer.text()
+    assert front.proofs.told()["status"] == "failing"
 
 
 async def test_downloads_over_http(front: Front, tmp_path: Path) -> None:

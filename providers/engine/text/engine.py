@@ -79,6 +79,10 @@ class TextEngine:
         """RAM that its processes hold now."""
         return resident(self.pids)
 
+    def tried(self, why: str) -> None:
+        """A token came from it, or did not: why."""
+        self._settings.tried(self.model.name, why)
+
     def pin(self, pinned: bool) -> None:
         """Whether it may be evicted."""
         self.pinned = pinned
@@ -293,4 +297,6 @@ class TextEngine:
 
     def _become(self, state: State, why: str) -> None:
         self.state, self.why, self.since = state, why, time.time()
+        if state in (State.READY, State.FAILED):
+            self.tried(why)
         self._mark()

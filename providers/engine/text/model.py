@@ -37,7 +37,7 @@ class TextModel:
 class TextSettings:
     """How engines are run. `command` gives the first words of a kind's argv, asked at each start;
     `lora_folders` hold what may be loaded as an adapter; `residual` is what a sleeping engine may still hold
-    on a device."""
+    on a device; `tried` hears what each model's last try of a token came to: "", or why there was none."""
 
     command: Callable[[str], Sequence[str]]
     folder: Path  # logs and records of processes
@@ -51,6 +51,7 @@ class TextSettings:
     freed_seconds: float = 5.0
     drain_seconds: float = 60.0
     term_seconds: float = 10.0
+    tried: Callable[[str, str], None] = lambda model, why: None
 
 
 class State(StrEnum):

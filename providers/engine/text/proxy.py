@@ -82,9 +82,13 @@ class TextProxy:
                 async with post as upstream:
                     if upstream.content_type == "text/event-stream":
                         return await _stream(request, upstream, lease)
-                    return _whole(upstream.status, await upstream.read(), lease)
+                    data = await upstream.read()
+                    if upstream.status < 400 or upstream.status >= 500:
+                        lease.tried("" if upstream.status < 400 else f"it answered {upstream.status}")
+                    return _whole(upstream.status, data, lease)
             except NOT_THERE as error:
                 LOG.warning("the engine of %s broke off: %r", lease.name, error)
+                lease.tried(f"it broke off: {type(error).__name__}")
                 return _error(503, "the engine died under the request", "engine_died", 1.0)
 
 
@@ -100,10 +104,12 @@ async def _stream(
         else:
             async for chunk in upstream.content.iter_any():
                 await response.write(chunk)
+        lease.tried("")
     except ConnectionResetError as error:
         raise ClientLeft from error
     except NOT_THERE as error:
         LOG.warning("the engine of %s broke off in a reply: %r", lease.name, error)
+        lease.tried(f"it broke off in a reply: {type(error).__name__}")
         broken = {"error": {"message": "the engine died", "type": "server_error", "code": "engine_died"}}
         with suppress(ConnectionResetError):
             await response.write(b"data: " + json.dumps(broken).encode() + b"\n\n")

@@ -57,6 +57,7 @@ class TextLease:
         self.embeds = engine.launcher.embeds
         self.upstream = engine.launcher.upstream_name(engine.model, lora)
         self.echoed = engine.launcher.echoed_name(engine.model)
+        self.tried = engine.tried
         self._held = held
 
     async def close(self) -> None:
