@@ -14,7 +14,6 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
-    case,
     delete,
     func,
     insert,
@@ -110,10 +109,8 @@ UNENDED = JOB.c.status.in_((WAITING, RUNNING))
 async def add_job(conn: AsyncConnection, **values: Any) -> Any:
     """Store a job and return its row. With an idempotency key that is there already, the job that has it."""
     key = values.get("idempotency_key")
-    if key is not None:
-        there = (await conn.execute(select(JOB).where(JOB.c.idempotency_key == key))).one_or_none()
-        if there is not None:
-            return there
+    if key is not None and (there := await find_by_key(conn, key)) is not None:
+        return there
     moment = now()
     row = {**BLANK, "id": new_id(), "rank": moment, "created_at": moment, **values}
     return (await conn.execute(insert(JOB).values(row).returning(*JOB.c))).one()
@@ -245,30 +242,15 @@ async def unended_of(conn: AsyncConnection, channel_id: str) -> list[Any]:
     return list((await conn.execute(select(JOB).where(JOB.c.channel_id == channel_id, UNENDED))).all())
 
 
-async def list_jobs(
-    conn: AsyncConnection, *, status: str = "", channel_id: str = "", limit: int = 50, older: str = ""
-) -> list[Any]:
-    """Jobs for people: running first, then waiting in their order, then ended ones, newest first.
-    `older` is the id of the last ended job of the page before."""
-    query = select(JOB)
-    if status:
-        query = query.where(JOB.c.status == status)
-    if channel_id:
-        query = query.where(JOB.c.channel_id == channel_id)
-    if older:
-        mark = select(JOB.c.created_at).where(JOB.c.id == older).scalar_subquery()
-        query = query.where(JOB.c.status.in_(ENDED), JOB.c.created_at < mark)
-    kind = case((JOB.c.status == RUNNING, 0), (JOB.c.status == WAITING, 1), else_=2)
-    lane = case((JOB.c.status == WAITING, -JOB.c.lane), else_=0)
-    rank = case((JOB.c.status == WAITING, JOB.c.rank), else_=0.0)
-    query = query.order_by(kind, lane, rank, JOB.c.created_at.desc(), JOB.c.id).limit(limit)
-    return list((await conn.execute(query)).all())
+async def find_by_key(conn: AsyncConnection, key: str) -> Any | None:
+    """The job that was ordered with an idempotency key."""
+    return (await conn.execute(select(JOB).where(JOB.c.idempotency_key == key))).one_or_none()
 
 
-async def count_jobs(conn: AsyncConnection) -> dict[str, int]:
-    """How many jobs there are of each status."""
-    rows = await conn.execute(select(JOB.c.status, func.count()).group_by(JOB.c.status))
-    return {str(status): int(count) for status, count in rows}
+async def delete_ended(conn: AsyncConnection, job_id: str) -> bool:
+    """Delete a job that has ended; False for others."""
+    ended = (JOB.c.id == job_id, JOB.c.status.in_(ENDED))
+    return (await conn.execute(delete(JOB).where(*ended))).rowcount == 1
 
 
 async def forget_ended(conn: AsyncConnection, earlier: float, limit: int) -> int:

@@ -24,8 +24,9 @@ from core.configuration.errors import wrong as wrong_value
 from core.configuration.values import Readable
 from core.gateway_keys import PREFIX
 from core.jobs.order import Wish
-from core.jobs.submit import LONGEST_PROMPT, Wanted
+from core.jobs.submit import LONGEST_PROMPT
 from core.pictures import LARGEST
+from db.job_lists import Wanted
 from providers.media.cards import LONGEST_SIDE
 from providers.media.types import Task
 
@@ -176,7 +177,7 @@ async def list_media_jobs(
     limit: int = Query(50, ge=1, le=200),
 ) -> MediaJobPage:
     """Jobs, newest first: of a gateway key its own, of an operator's token all."""
-    wanted = Wanted(None, status, source, makes, older)
+    wanted = Wanted(None, status, source, makes, older=older)
     rows = await desk.jobs(who, wanted, limit + 1)
     items = await views.jobs(who, rows[:limit])
     return MediaJobPage(items=items, next=items[-1].id if len(rows) > limit else None)

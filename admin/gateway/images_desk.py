@@ -13,11 +13,10 @@ from admin.gateway.images_inputs import Given, Inputs
 from admin.gateway.images_names import Names
 from admin.gateway.images_reading import Caller, Reading
 from admin.services import Services
-from core.jobs.answering import answer_chat, working_message
 from core.jobs.candidates import Candidate, candidates_for
 from core.jobs.order import Order, Source, Wish
-from core.jobs.submit import HOURS, LONGEST_PROMPT, NotOrdered, forget, ordered_before, place
-from core.limits.jobs import payer_of, reserve_job, settle_job
+from core.jobs.submit import HOURS, LONGEST_PROMPT, NotOrdered, cancel, ordered_before, place, retry
+from core.limits.jobs import payer_of, reserve_job
 from core.limits.limits import Grant, Limits
 from core.limits.payer import Payer
 from core.limits.rule import rules_of
@@ -27,8 +26,8 @@ from core.media.routes import ENGINE, MediaRoute
 from core.media.store import Store
 from core.routing.allowance import Allowance
 from core.routing.spec import RouteSpec
-from db import artifacts, gateway_keys, jobs, outbox
-from db.base import new_id, now
+from db import artifacts, gateway_keys, jobs
+from db.base import new_id
 from providers.media.cards import BadMediaRequest
 from providers.types import ProviderConfig
 
@@ -89,13 +88,9 @@ class Desk(Reading):
 
     async def cancel(self, job_id: str) -> bool:
         """Cancel; False when it has ended already."""
-        row: Any = None
         async with self._database.transaction() as conn:
-            status = await jobs.cancel_job(conn, job_id)
-            if status == jobs.CANCELLED:  # it waited: nobody else will say so
-                row = await jobs.get_job(conn, job_id)
-                await settle_job(conn, row, [])
-                await answer_chat(conn, row, jobs.CANCELLED, "cancelled", [])
+            status = await cancel(conn, job_id)
+            row = await jobs.get_job(conn, job_id)
         await self._wake(row)
         return status is not None
 
@@ -115,12 +110,7 @@ class Desk(Reading):
             await self._limits.settle(grant, [])
             raise limited(grant.allowance.resets_at)
         async with self._database.transaction() as conn:
-            waits = await jobs.again(conn, row.id, now() + self._ttl * HOURS)
-            if waits and row.channel_id and row.reply:
-                message = working_message(row)
-                await outbox.add_outbound(
-                    conn, row.channel_id, row.chat_key, message.to_json(), message.message_id
-                )
+            waits = await retry(conn, row.id, self._ttl)
         await self._wake(row)
         return waits
 
@@ -132,7 +122,7 @@ class Desk(Reading):
             made = await artifacts.artifacts_of(conn, row.id)
             for one in made:
                 await artifacts.delete_artifact(conn, one.id)
-            await forget(conn, row.id)
+            await jobs.delete_ended(conn, row.id)
         for one in made:
             await delete_files(self._store, one.key, one.poster)
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from admin.gateway.images_errors import no_job
 from core.gateway_keys import GatewayKey
-from core.jobs.submit import Wanted, find_jobs
 from db import artifacts, jobs
 from db.database import Database
+from db.job_lists import Wanted, find_jobs
 from db.trouble import Unavailable
 
 FIRST_LOOK, LAST_LOOK = 0.02, 0.25  # seconds between looks at a job: a twentieth of how long it takes

@@ -15,9 +15,9 @@ from admin.gateway.images_front import Call, let_in, order_of, renamed
 from admin.gateway.images_reading import is_id
 from admin.gateway.outlet import Outlet
 from admin.media_files import answer_file
-from core.jobs.submit import Wanted
 from core.media.routes import VIDEO
 from db import jobs
+from db.job_lists import Wanted
 from providers.media.types import Task
 
 VIDEOS = "/videos"

@@ -18,9 +18,9 @@ from admin.gateway.images_views import MediaJob, Showing, default_task
 from admin.mcp.chat import answered
 from admin.services import Services
 from core.jobs.order import Wish
-from core.jobs.submit import Wanted
 from core.media.routes import IMAGE, VIDEO
 from db import jobs
+from db.job_lists import Wanted
 from providers.media.cards import LONGEST_SIDE
 
 LONGEST_WAIT = 600.0

@@ -15,11 +15,11 @@ from admin.pages.page import back, fragment, show
 from admin.services import services_of
 from admin.sign_in import MayChange, SignedIn
 from core.jobs import submit
-from core.jobs.answering import answer_chat, failed_text
+from core.jobs.answering import failed_text
 from core.jobs.board import progress_line
-from core.limits.jobs import settle_job
 from db import artifacts, job_previews, jobs
 from db.channels import all_channels
+from db.job_lists import Wanted, count_jobs, list_jobs
 from db.operators import add_audit
 
 router = APIRouter()
@@ -59,8 +59,8 @@ async def queue(request: Request, person: SignedIn) -> Response:
     status = request.query_params.get("status", "")
     status = status if status in STATUSES else ""
     async with services_of(request).database.reading() as conn:
-        rows = await jobs.list_jobs(conn, status=status, limit=MOST)
-        counts = await jobs.count_jobs(conn)
+        rows = await list_jobs(conn, Wanted(status=status), MOST)
+        counts = await count_jobs(conn)
         lines = await _lines(conn, rows, language_of(request))
     if "part" in request.query_params:
         return fragment(request, "queue_parts.html", "listed", lines, person.csrf)
@@ -90,15 +90,14 @@ async def order(request: Request, job_id: str, what: str, person: MayChange) -> 
         row = await jobs.get_job(conn, job_id)
         if row is None:
             raise HTTPException(404)
-        if what == "cancel" and await jobs.cancel_job(conn, job_id) == jobs.CANCELLED:
-            ended = await jobs.get_job(conn, job_id)
-            await settle_job(conn, ended, [])
-            await answer_chat(conn, ended, jobs.CANCELLED, "cancelled", [])
+        match what:
+            case "cancel":
+                await submit.cancel(conn, job_id)
+            case "retry":
+                await submit.retry(conn, job_id, services.settings.task_ttl_hours)
+            case _:
+                await jobs.put_first(conn, job_id)
         await add_audit(conn, actor(person), f"job.{what}", job_id)
-    if what == "retry":
-        await submit.retry(services.database, job_id, services.settings.task_ttl_hours)
-    elif what == "front":
-        await submit.to_front(services.database, job_id)
     await services.control.wake("jobs")
     if row.channel_id:
         await services.control.wake("outbox", row.channel_id)

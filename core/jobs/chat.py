@@ -11,10 +11,9 @@ from core.answers import Answer, failure, over_limit, own
 from core.channel import Channel, PictureLost
 from core.conversation import Past
 from core.instance import Instance
-from core.jobs.answering import answer_chat, working_message
 from core.jobs.order import Order, Reply, Source, Wish
-from core.jobs.submit import LONGEST_PROMPT, place
-from core.limits.jobs import reserve_job, settle_job
+from core.jobs.submit import HOURS, LONGEST_PROMPT, cancel, place, retry
+from core.limits.jobs import reserve_job
 from core.limits.limits import Limits
 from core.limits.payer import Payer
 from core.media.intents import COMMANDS, Intent, from_command, from_words
@@ -24,8 +23,7 @@ from core.messages import InboundMessage
 from core.routing.spec import RouteSpec
 from core.texts import text
 from core.uploads import Uploads
-from db import artifacts, jobs, outbox
-from db.base import now
+from db import artifacts, jobs
 from db.database import Database
 from providers.media.types import Task
 from providers.types import ProviderConfig
@@ -34,7 +32,7 @@ ON_JOBS = ("cancel", "again")
 ON_MADE = {"variations": IMAGE, "upscale": IMAGE, "animate": VIDEO}
 ALL = (*COMMANDS, *ON_JOBS, *ON_MADE)
 RECENT = 6  # messages back in which "it" may be a picture
-TTL = 24 * 3600.0
+TTL = 24 * HOURS
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,16 +162,11 @@ async def _on_job(desk: Desk, asked: Asked) -> Answer:
 
 
 async def _cancel(conn: AsyncConnection, job_id: str) -> None:
-    if await jobs.cancel_job(conn, job_id) == jobs.CANCELLED:  # it waited: nobody else will say so
-        await settle_job(conn, await jobs.get_job(conn, job_id), [])
-        await answer_chat(conn, await jobs.get_job(conn, job_id), jobs.CANCELLED, "cancelled", [])
+    await cancel(conn, job_id)
 
 
 async def _again(conn: AsyncConnection, job_id: str) -> None:
-    if await jobs.again(conn, job_id, now() + TTL):
-        row: Any = await jobs.get_job(conn, job_id)
-        message = working_message(row)
-        await outbox.add_outbound(conn, row.channel_id, row.chat_key, message.to_json(), message.message_id)
+    await retry(conn, job_id)
 
 
 async def _on_made(desk: Desk, asked: Asked) -> Answer:

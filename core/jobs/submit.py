@@ -1,17 +1,16 @@
-"""Ordering a job, and what people may do with one: cancel, retry, move to the front."""
+"""Ordering a job, cancelling one and letting one wait once more: the same for chats, panel and programs."""
 
-from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from core.jobs.answering import answer_chat, working_message
 from core.jobs.order import Order
+from core.limits.jobs import settle_job
 from core.media.moderation import allowed
-from db import jobs
+from db import jobs, outbox
 from db.base import new_id, now
 from db.database import Database
-from providers.media.types import Task
 
 HOURS = 3600.0
 LONGEST_PROMPT = 20_000  # characters; a model's own limit is shorter, and is checked when it is asked
@@ -64,22 +63,26 @@ async def submit(database: Database, order: Order, ttl_hours: float = 24.0) -> A
         return await place(conn, order, ttl_hours)
 
 
-async def cancel(database: Database, job_id: str) -> str | None:
-    """Cancel a job: its status then, "running" while it is being stopped; None when it has ended."""
-    async with database.transaction() as conn:
-        return await jobs.cancel_job(conn, job_id)
+async def cancel(conn: AsyncConnection, job_id: str) -> str | None:
+    """Cancel a job: its status then, "running" while it is being stopped; None when it has ended or is none.
+    One that waited is settled and its chat told here, since nobody else will."""
+    status = await jobs.cancel_job(conn, job_id)
+    if status == jobs.CANCELLED:
+        row = await jobs.get_job(conn, job_id)
+        await settle_job(conn, row, [])
+        await answer_chat(conn, row, jobs.CANCELLED, "cancelled", [])
+    return status
 
 
-async def retry(database: Database, job_id: str, ttl_hours: float = 24.0) -> bool:
-    """Let a failed or cancelled job wait once more."""
-    async with database.transaction() as conn:
-        return await jobs.again(conn, job_id, now() + ttl_hours * HOURS)
-
-
-async def to_front(database: Database, job_id: str) -> bool:
-    """Move a waiting job before all others."""
-    async with database.transaction() as conn:
-        return await jobs.put_first(conn, job_id)
+async def retry(conn: AsyncConnection, job_id: str, ttl_hours: float = 24.0) -> bool:
+    """Let a failed or cancelled job wait once more, and say so in its chat; False for others."""
+    if not await jobs.again(conn, job_id, now() + ttl_hours * HOURS):
+        return False
+    row: Any = await jobs.get_job(conn, job_id)
+    if row.channel_id and row.reply:
+        message = working_message(row)
+        await outbox.add_outbound(conn, row.channel_id, row.chat_key, message.to_json(), message.message_id)
+    return True
 
 
 def key_of(order: Order) -> str | None:
@@ -89,39 +92,5 @@ def key_of(order: Order) -> str | None:
 
 async def ordered_before(conn: AsyncConnection, order: Order) -> Any | None:
     """The job that an order's key was used for."""
-    query = select(jobs.JOB).where(jobs.JOB.c.idempotency_key == key_of(order))
-    return (await conn.execute(query)).one_or_none() if order.key else None
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which jobs are looked for. `key_id` None: everybody's; `makes` is image or video; `older` is the last
-    id of the page before."""
-
-    key_id: str | None = None
-    status: str = ""
-    source: str = ""
-    makes: str = ""
-    older: str = ""
-
-
-async def find_jobs(conn: AsyncConnection, wanted: Wanted, limit: int) -> list[Any]:
-    """Jobs, newest first."""
-    query = select(jobs.JOB)
-    if wanted.key_id is not None:
-        query = query.where(jobs.JOB.c.key_id == wanted.key_id)
-    if wanted.status:
-        query = query.where(jobs.JOB.c.status == wanted.status)
-    if wanted.source:
-        query = query.where(jobs.JOB.c.source == wanted.source)
-    if wanted.makes:
-        query = query.where(jobs.JOB.c.task.in_([one for one in Task if one.makes == wanted.makes]))
-    if wanted.older:
-        query = query.where(jobs.JOB.c.id < wanted.older)
-    return list((await conn.execute(query.order_by(jobs.JOB.c.id.desc()).limit(limit))).all())
-
-
-async def forget(conn: AsyncConnection, job_id: str) -> bool:
-    """Delete a job that has ended; False for others."""
-    ended = (jobs.JOB.c.id == job_id, jobs.JOB.c.status.in_(jobs.ENDED))
-    return (await conn.execute(delete(jobs.JOB).where(*ended))).rowcount == 1
+    key = key_of(order)
+    return await jobs.find_by_key(conn, key) if key else None

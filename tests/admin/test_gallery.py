@@ -11,7 +11,7 @@ from core.media.signed import open_signer
 from core.media.store import Store
 from db.artifacts import get_artifact
 from db.base import now
-from db.jobs import list_jobs
+from db.job_lists import list_jobs
 from db.media import MediaRoute, save_one
 from db.providers import save_provider
 from tests.admin.panel import Panel, running_panel

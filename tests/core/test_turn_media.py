@@ -142,8 +142,11 @@ async def test_a_model_without_tools_is_asked_without(studio: Desk) -> None:
 async def test_a_cancelled_job_that_waited_tells_nobody_twice(studio: Desk) -> None:
     await studio.ask("/image a fox")
     job = await job_of(studio)
-    assert await cancel(studio.database, job.id) == "cancelled"
-    assert await cancel(studio.database, job.id) is None
+    for expected in ("cancelled", None):
+        async with studio.database.transaction() as conn:
+            assert await cancel(conn, job.id) == expected
+    rows = await studio.rows(OutboxRow)
+    assert [row.payload["status"] for row in rows] == ["working", "failed"]
 
 
 async def test_an_instance_that_is_off_makes_nothing(desk: Desk) -> None:

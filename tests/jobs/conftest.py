@@ -1,10 +1,12 @@
 """A workshop: a bench around a fresh database, with two providers of the studio kind."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.jobs.asking import failed, submit, watch
 from core.jobs.bench import Bench
@@ -42,6 +44,11 @@ class Workshop:
     async def row(self, job_id: str) -> object:
         async with self.database.reading() as conn:
             return await jobs.get_job(conn, job_id)
+
+    async def does(self, change: Callable[[AsyncConnection, str], Awaitable[Any]], job_id: str) -> Any:
+        """Change a job in a transaction of its own."""
+        async with self.database.transaction() as conn:
+            return await change(conn, job_id)
 
     async def claim(self) -> object | None:
         async with self.database.transaction() as conn:

@@ -7,8 +7,9 @@ import pytest
 from sqlalchemy import select
 
 from core.jobs.order import Wish
-from core.jobs.submit import NotOrdered, cancel, retry, to_front
-from db import artifacts, job_previews, jobs, media
+from core.jobs.submit import NotOrdered, cancel, retry
+from db import artifacts, channels, job_previews, jobs, media
+from db.job_lists import Wanted, find_jobs, list_jobs
 from db.usage import Usage
 from providers.errors import ErrorClass, ProviderError
 from providers.media.types import Repeat, Task
@@ -160,17 +161,17 @@ async def test_a_job_that_kills_its_engine_twice_is_set_aside(shop: Workshop) ->
 
 async def test_cancelling_waiting_and_running_jobs(shop: Workshop) -> None:
     waiting = await shop.order()
-    assert await cancel(shop.database, waiting) == "cancelled"
-    assert await cancel(shop.database, waiting) is None
+    assert await shop.does(cancel, waiting) == "cancelled"
+    assert await shop.does(cancel, waiting) is None
     VENDORS["one"].step_seconds = 30
     running = await shop.order()
     task = asyncio.create_task(shop.work())
     while not VENDORS["one"].submits:
         await asyncio.sleep(0.02)
-    assert await cancel(shop.database, running) == "running"
+    assert await shop.does(cancel, running) == "running"
     row = await asyncio.wait_for(task, 5)
     assert row.status == "cancelled" and VENDORS["one"].cancelled
-    assert await retry(shop.database, running)
+    assert await shop.does(retry, running)
     assert (await shop.row(running)).attempt == 2
 
 
@@ -178,15 +179,33 @@ async def test_the_order_of_waiting_jobs(shop: Workshop) -> None:
     first, second = await shop.order(), await shop.order()
     chat = await shop.order(lane=10)
     third = await shop.order()
-    assert await to_front(shop.database, third)
+    assert await shop.does(jobs.put_first, third)
     async with shop.database.reading() as conn:
         places = {
             name: await jobs.before(conn, await jobs.get_job(conn, name)) for name in (first, chat, third)
         }
-        listed = [row.id for row in await jobs.list_jobs(conn)]
+        listed = [row.id for row in await list_jobs(conn)]
     assert places == {third: 0, chat: 1, first: 2}
     assert listed == [third, chat, first, second]
     assert [(await shop.claim()).id for _ in range(4)] == listed
+
+
+async def test_jobs_are_found_by_what_they_are(shop: Workshop) -> None:
+    async with shop.database.transaction() as conn:
+        await channels.add_channel(conn, id="c1", kind="telegram", slug="shop", name="Shop")
+    film = await shop.order(wish=Wish(Task.TEXT_TO_VIDEO, "waves"), source="mcp", key_id="k1")
+    chat = await shop.order(source="chat", channel_id="c1", chat_key="7")
+    plain = await shop.order()
+    expected = {
+        Wanted(): [film, chat, plain], Wanted(makes="video"): [film], Wanted(makes="image"): [chat, plain],
+        Wanted(source="chat"): [chat], Wanted(channel_id="c1"): [chat], Wanted(channel_id="c2"): [],
+        Wanted(status="waiting", makes="image", source="api"): [plain], Wanted(key_id="k1"): [film],
+        Wanted(key_id=""): [chat, plain],
+    }  # fmt: skip
+    async with shop.database.reading() as conn:
+        for wanted, ids in expected.items():
+            assert {row.id for row in await list_jobs(conn, wanted)} == set(ids)
+            assert [row.id for row in await find_jobs(conn, wanted, 9)] == sorted(ids, reverse=True)
 
 
 async def test_an_attempt_that_was_given_up_ends_nothing(shop: Workshop) -> None:

@@ -17,6 +17,7 @@ from core.media.presets import Presets
 from core.routing.cooldown import Cooldown
 from db import jobs, media, providers, routes, settings
 from db.database import Database
+from db.job_lists import list_jobs
 from db.limits import add_limit
 from providers.media import registry
 from providers.media.cards import Card, Option
@@ -93,7 +94,7 @@ class Studio:
 
     async def jobs(self) -> list[Any]:
         async with self.site.services.database.reading() as conn:
-            return await jobs.list_jobs(conn)
+            return await list_jobs(conn)
 
     async def limit(self, **values: Any) -> None:
         usual = {
