@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -11,9 +12,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 from starlette_compress import CompressMiddleware, remove_compress_type
 
-from admin import api, assets, mcp, monitoring, pages, widget_routes
+from admin import assets, mcp, monitoring, pages, widget_routes
+from admin.api.errors import broken, install_errors
 from admin.gateway import gateway
 from admin.i18n import language_of
+from admin.late import Late
 from admin.live import Live
 from admin.pages.page import bare, sign_in_url
 from admin.security import BodyLimit, Forged, SecurityHeaders
@@ -30,7 +33,7 @@ def create_app(services: Services) -> FastAPI:
     """The panel, the APIs, and the way to the widgets."""
     cache = services.settings.home / "cache"
     files = assets.Assets(cache / "static")
-    app = FastAPI(title="Botyard", docs_url=None, redoc_url=None, lifespan=_lifespan)
+    app = FastAPI(title="Botyard", openapi_url=None, lifespan=_lifespan)
     app.state.services = services
     app.state.assets = files
     app.state.templates = Templates(files, cache / "templates")
@@ -38,11 +41,11 @@ def create_app(services: Services) -> FastAPI:
     app.state.throttle = Throttle()
     app.state.media = open_store(services.settings)
     app.include_router(monitoring.router)
-    app.include_router(api.router)
+    app.router.routes.append(Late(partial(_rest, app), "/api/", "/openapi.json"))
     app.include_router(assets.router)
-    app.include_router(pages.router)
+    app.router.routes.extend(pages.router.routes)
     widget_routes.install(app)
-    api.install_errors(app)
+    install_errors(app)
     _install_errors(app)
     remove_compress_type("text/event-stream")
     app.add_middleware(CompressMiddleware, zstd_level=3)
@@ -51,6 +54,14 @@ def create_app(services: Services) -> FastAPI:
     gateway.install(app, services)
     mcp.install(app, services)
     return app
+
+
+def _rest(app: FastAPI) -> FastAPI:
+    from admin.api.rest import rest_app
+
+    made = rest_app(app.state)
+    _install_errors(made)
+    return made
 
 
 @asynccontextmanager
@@ -121,7 +132,7 @@ async def _forged(request: Request, _error: Exception) -> Response:
 async def _broken(request: Request, error: Exception) -> Response:
     logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
     if request.url.path.startswith("/api/"):
-        return api.broken(request)
+        return broken(request)
     if not _is_page(request) or not hasattr(request.state, "nonce"):
         return Response("Internal error", 500)
     return problem(request, 500)

@@ -2,71 +2,13 @@
 
 from collections.abc import Sequence
 
-from pydantic import BaseModel
-
 from admin.api.calls import Parts, api_router
-from core.routing.book import Book
-from core.routing.facts import Facts, known_models
-from core.routing.states import CandidateState
-from providers.catalog import vendors
+from admin.known_models import Model, known_models
 
 router = api_router("models")
-WORST_LAST = ("healthy", "trial", "cooling", "off")
-
-
-class Model(BaseModel):
-    """A model at a provider. Prices are US dollars per million tokens; null is unknown. `state` is that
-    of the key that fares best; `until` is in UTC epoch seconds."""
-
-    name: str
-    provider: str
-    vendor: str
-    quality: int | None
-    context: int | None
-    price_in: float | None
-    price_out: float | None
-    vision: bool | None
-    tools: bool | None
-    json_mode: bool | None
-    reasoning: bool | None
-    free: bool
-    local: bool
-    state: str
-    until: float | None
-    reason: str
 
 
 @router.get("/models")
 async def list_models(parts: Parts, provider: str = "", vendor: str = "") -> Sequence[Model]:
     """The known models of enabled providers, best first at each provider."""
-    book = await parts.book.current()
-    found: list[Model] = []
-    for config in book.providers.values():
-        known = vendors().get(config.kind)
-        if known is None or not known.chat:
-            continue
-        if provider not in ("", config.id) or vendor not in ("", config.kind):
-            continue
-        for facts in sorted(known_models(config, known), key=lambda one: -one.quality):
-            state = await _state(parts, book, f"{config.id}:{facts.name}")
-            found.append(_model(facts, config.id, config.kind, state))
-    return found
-
-
-async def _state(parts: Parts, book: Book, name: str) -> CandidateState | None:
-    spec = book.find(name)
-    states = await parts.router.states(spec) if spec is not None else []
-    return min(states, key=lambda one: WORST_LAST.index(one.state), default=None)
-
-
-def _model(facts: Facts, provider_id: str, kind: str, state: CandidateState | None) -> Model:
-    price = facts.price
-    return Model(
-        name=facts.name, provider=provider_id, vendor=kind,
-        quality=facts.quality or None, context=facts.context or None,
-        price_in=price.input if price else None, price_out=price.output if price else None,
-        vision=facts.vision, tools=facts.tools, json_mode=facts.json, reasoning=facts.reasoning,
-        free=facts.free, local=facts.local, state=state.state if state else "off",
-        until=state.until if state else None,
-        reason=(state.skipped or state.error_class) if state else "",
-    )  # fmt: skip
+    return await known_models(parts, provider, vendor)

@@ -33,4 +33,4 @@ router = APIRouter(include_in_schema=False)
 for _room in (access, bases, characters, compare, conversations, dashboard, engines, entry, files,
               first_steps, gallery, gateway_keys, instances, limits, logs, media_routes, models, palette,
               playground, presets, providers, queue, routes, usage):  # fmt: skip
-    router.include_router(_room.router)
+    router.routes.extend(_room.router.routes)  # include_router would analyse every route again

@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from admin.api.models import Model, list_models
 from admin.i18n import N_, Language, language_of
+from admin.known_models import Model, known_models
 from admin.pages.page import show
 from admin.services import services_of
 from admin.sign_in import SignedIn
@@ -58,7 +58,7 @@ class Asked:
 async def models(request: Request, _: SignedIn) -> Response:
     """The table of models."""
     asked, t = _asked(request), language_of(request)
-    everything = await list_models(services_of(request))
+    everything = await known_models(services_of(request))
     found = sorted(filter(asked.shows, everything), key=SORTS[asked.sort][1])
     named = [(one, one) for one in dict.fromkeys(model.provider for model in everything)]
     return await show(

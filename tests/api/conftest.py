@@ -8,8 +8,9 @@ from typing import Any, cast
 import httpx
 import pytest
 from fastapi import FastAPI
+from starlette.datastructures import State
 
-from admin import api, monitoring
+from admin.api.rest import rest_app
 from admin.services import wired
 from core.fleet.control import Control, ControlUnavailable
 from core.provider_secrets import ProviderSecrets
@@ -76,13 +77,10 @@ async def rows(sqlite_url: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def app(rows: Database, supervisor: Supervisor, tmp_path: Path) -> FastAPI:
-    app = FastAPI()
     settings = Settings(home=tmp_path, admin_token=ADMIN, _env_file=None)
-    app.state.services = wired(settings, rows, cast(Control, supervisor))
-    app.include_router(monitoring.router)
-    app.include_router(api.router)
-    api.install_errors(app)
-    return app
+    state = State()
+    state.services = wired(settings, rows, cast(Control, supervisor))
+    return rest_app(state)
 
 
 @pytest.fixture
