@@ -1,6 +1,7 @@
 """Templates: one environment per language, compiled once and kept between starts."""
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, Stric
 
 from admin.assets import Assets
 from admin.i18n import LANGUAGES, NAMES, SPOKEN, translations
+from admin.sizes import size_text
 
 FOLDER = Path(__file__).parent / "templates"
 
@@ -49,6 +51,12 @@ def _environment(language: str, assets: Assets, cache: Path) -> Environment:
     environment.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
     spoken = SPOKEN[language]
     environment.globals.update(
-        asset=assets.url, lang=language, languages=NAMES, num=spoken.number, plural=spoken.plural, named=named
+        asset=assets.url,
+        lang=language,
+        languages=NAMES,
+        num=spoken.number,
+        plural=spoken.plural,
+        named=named,
+        size=partial(size_text, t=spoken),
     )
     return environment

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 from admin.i18n import N_, Language
+from admin.sizes import size_text
 from core.media.signed import file_name
 
 TASKS = {
@@ -22,7 +23,6 @@ NAMES = {
     "revised_prompt": N_("Prompt as the model changed it"),
 }  # fmt: skip
 APART = ("rating", "width", "height", "seconds", "count")
-MEGABYTE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def details(row: Any, t: Language) -> list[tuple[str, str]]:
         if name not in APART
     ]
     found += [
-        (t("File"), f"{row.mime.partition('/')[2].upper()}, {_bytes(row.size, t)}"),
+        (t("File"), f"{row.mime.partition('/')[2].upper()}, {size_text(row.size, t)}"),
         (t("Asked for in"), t(SOURCES.get(row.source, row.source)) or "—"),
         ("SHA-256", row.digest),
     ]
@@ -76,12 +76,6 @@ def details(row: Any, t: Language) -> list[tuple[str, str]]:
 def _length(seconds: float | None) -> str:
     whole = round(seconds or 0)
     return f"{whole // 60}:{whole % 60:02d}"
-
-
-def _bytes(size: int, t: Language) -> str:
-    if size >= MEGABYTE:
-        return t("%(number)s MB", number=t.number(size / MEGABYTE, 1))
-    return t("%(number)s kB", number=t.number(max(1, size / 1024)))
 
 
 def shown_value(value: Any) -> str:

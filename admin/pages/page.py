@@ -91,6 +91,7 @@ DONE = {
     "started": N_("Starting."),
     "stopped": N_("Stopping."),
     "restarted": N_("Restarting."),
+    "told": N_("The engine host is at it."),
     "ordered": N_("Ordered: it will be here as soon as it is made."),
     "ready": N_("Welcome. The panel is yours."),
 }

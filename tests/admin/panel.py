@@ -36,7 +36,7 @@ class Orchestrator:
         self.keys: dict[str, list[str]] = {}
         self.proxies: dict[str, list[str]] = {}
         self.asked: list[tuple[str, dict[str, Any]]] = []
-        names = ("wake", "seal", "snapshot", "logs", "provider_secrets", "restart")
+        names = ("wake", "seal", "snapshot", "logs", "provider_secrets", "restart", "start_engine")
         self.server = ControlServer(path, {name: self._operation(name) for name in names})
 
     def _operation(self, name: str) -> Any:
@@ -95,6 +95,9 @@ class Orchestrator:
         async with self.database.transaction() as conn:
             await observe_channel(conn, args["channel_id"], state="READY", state_reason="")
         self.server.publish({"topic": "state", "channel_id": args["channel_id"], "state": "READY"})
+        return {}
+
+    async def start_engine(self, args: dict[str, Any]) -> dict[str, Any]:
         return {}
 
 

@@ -1,13 +1,8 @@
 """The media queue and the engines in the panel."""
 
-import asyncio
-
 from core.jobs.order import Order, Wish
 from core.jobs.submit import submit
-from core.routing.book import FRESH_FOR
 from db import jobs
-from db.providers import save_provider
-from db.settings import bump_config
 from providers.media.types import Task
 from tests.admin.panel import Panel
 
@@ -46,18 +41,3 @@ async def test_a_job_that_failed_says_why(owned: Panel) -> None:
         await jobs.end_job(conn, job_id, row.attempt, jobs.FAILED, **values)
     page = (await owned.client.get("/queue")).text
     assert "nobody who can was available" in page and "engine:demo" in page and "away" in page
-
-
-async def test_engines_that_do_not_answer_are_shown_so(owned: Panel) -> None:
-    assert "No engine host yet" in (await owned.client.get("/engines")).text
-    async with owned.database.transaction() as conn:
-        for name, here in (("mine", True), ("far", False)):
-            await save_provider(
-                conn, name, kind="engine", name=name, base_url="http://127.0.0.1:9/v1",
-                config={"here": here}, enabled=True, managed="",
-            )  # fmt: skip
-        await bump_config(conn)
-    await asyncio.sleep(FRESH_FOR + 0.1)
-    page = (await owned.client.get("/engines")).text
-    assert "Start it now" in page and "Is it running" in page
-    assert (await owned.post("/engines/nobody/load/demo", {})).status_code == 404
