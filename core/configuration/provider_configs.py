@@ -3,11 +3,11 @@
 import re
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from core.configuration.configs import Config
+from core.configuration.configs import Config, unique
 from core.configuration.errors import wrong
-from core.configuration.values import Key, Name, Proxy, Slug, Url
+from core.configuration.values import Host, Key, Location, Name, Proxy, Slug, Url
 
 # Botyard sends these itself, and what is secret belongs among the keys, which are sealed.
 RESERVED = {
@@ -16,6 +16,8 @@ RESERVED = {
 }  # fmt: skip
 MOST_HEADERS = 20
 NUMBERS = ("connect", "first_token", "gap", "whole", "cooldown")
+MEDIA_NUMBERS = ("media_poll", "media_deadline", "media_answer", "media_largest")
+MOST_BYTES = 64 << 30
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 _VALUE = re.compile(r"[\x20-\x7e]{1,1000}")
 
@@ -95,14 +97,42 @@ class ProviderInput(Config):
     )
     billed: bool = Field(False, title="Billed", description="Models with a free tier do not count as free.")
     models: Models = Field(default_factory=list, title="Own models", description="Before the catalogue's.")
+    media_poll: float | None = Field(
+        None, ge=0.01, le=600, title="Time to the first look at a picture or video", description="Seconds."
+    )
+    media_deadline: float | None = Field(
+        None, ge=1, le=604_800, title="Time after which it is given up", description="Seconds."
+    )
+    media_answer: float | None = Field(
+        None, ge=1, le=3600, title="Time until an order is answered", description="Seconds."
+    )
+    media_largest: int | None = Field(
+        None, ge=1024, le=MOST_BYTES, title="Largest picture or video", description="Bytes."
+    )
+    result_hosts: list[Host] = Field(
+        default_factory=list,
+        max_length=20,
+        title="Private hosts of results",
+        description="Such as store.lan:9000; results come from public addresses only, otherwise.",
+    )
+    location: Location | None = Field(
+        None, title="Location", description="Where the vendor computes, when the address does not tell it."
+    )
+
+    @field_validator("result_hosts")
+    @classmethod
+    def _hosts_once(cls, value: list[str]) -> list[str]:
+        return unique(value)
 
     def options(self) -> dict[str, Any]:
         """What differs from the defaults, under the names that providers know."""
-        numbers = {name: getattr(self, name) for name in NUMBERS if getattr(self, name) is not None}
+        plain = (*NUMBERS, *MEDIA_NUMBERS, "location")
+        single = {name: getattr(self, name) for name in plain if getattr(self, name) is not None}
         flags = {name: True for name in ("private", "billed") if getattr(self, name)}
         own = [model.model_dump(by_alias=True, exclude_none=True) for model in self.models]
-        lists = {name: value for name, value in (("headers", self.headers), ("models", own)) if value}
-        return {**numbers, **flags, **lists, **({} if self.stream else {"stream": False})}
+        several = (("headers", self.headers), ("models", own), ("result_hosts", self.result_hosts))
+        lists = {name: value for name, value in several if value}
+        return {**single, **flags, **lists, **({} if self.stream else {"stream": False})}
 
 
 class NewProvider(ProviderInput):

@@ -15,10 +15,10 @@ from core.configuration.changes import (
     refuse_use,
 )
 from core.configuration.errors import Conflict, NotFound, Problem, nearest
-from core.configuration.provider_configs import NUMBERS, NewProvider, ProviderInput
+from core.configuration.provider_configs import MEDIA_NUMBERS, NUMBERS, NewProvider, ProviderInput
 from core.configuration.values import provider_of, without_password
 from core.configuration.views import KeyHint, Provider, managed_of
-from db import providers, routes
+from db import media, providers, routes
 from db.base import new_id, now
 from providers.catalog import vendors
 
@@ -180,11 +180,9 @@ class Providers:
         """Delete it with its keys; refused while a route names it."""
         async with self._changes.begin(actor) as change:
             changeable(await providers.get_provider(change.conn, provider_id), "provider", provider_id)
-            users = [
-                route.id
-                for route in await routes.all_of(change.conn, routes.Route)
-                if provider_id in map(provider_of, route.candidates)
-            ]
+            named = await routes.all_of(change.conn, routes.Route)
+            named += await media.all_of(change.conn, media.MediaRoute)
+            users = [one.id for one in named if provider_id in map(provider_of, one.candidates)]
             refuse_use("provider", provider_id, users)
             await providers.delete_provider(change.conn, provider_id)
             await change.audit("provider.delete", provider_id)
@@ -220,11 +218,12 @@ def _view(row: Any, keys: Sequence[Any]) -> Provider:
         keys=[KeyHint(key.id, key.hint, key.created_at) for key in keys],
         headers=row.config.get("headers") or {},
         proxies=row.config.get(HINTS) or [],
-        **{name: row.config.get(name) for name in NUMBERS},
+        **{name: row.config.get(name) for name in (*NUMBERS, *MEDIA_NUMBERS, "location")},
         stream=row.config.get("stream", True),
         private=row.config.get("private", False),
         billed=row.config.get("billed", False),
         models=row.config.get("models") or [],
+        result_hosts=row.config.get("result_hosts") or [],
         managed=managed_of(row),
         created_at=row.created_at,
         updated_at=row.updated_at,

@@ -80,6 +80,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         "must be an origin such as https://example.com or https://*.example.com: {given} is not",
         "должно быть источником вида https://example.com или https://*.example.com, а не {given}",
     ),
+    "host": (
+        "must be a host, and a port where it needs one, such as store.lan:9000: {given} is not",
+        "должно быть именем узла, при нужде с портом, например store.lan:9000, а не {given}",
+    ),
+    "location": (
+        "must be a location's name, such as us-central1: {given} is not",
+        "должно быть названием региона, например us-central1, а не {given}",
+    ),
     "origin_path": (
         "must be an origin without a path: write {wanted}, not {given}",
         "должно быть источником без пути: напишите {wanted}, а не {given}",

@@ -17,6 +17,7 @@ _SLUG = re.compile(r"[a-z0-9_-]{1,32}")
 _TOKEN = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{30,128}")
 _KEY = re.compile(r"[\x21-\x7e]+")
 _COLOR = re.compile(r"#[0-9a-f]{6}")
+_LOCATION = re.compile(r"[a-z0-9-]{1,40}")
 _HOST = re.compile(r"(\*\.)?([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}|\[[0-9a-f:.]+\]")
 
 
@@ -103,7 +104,7 @@ def _origin(value: str) -> str:
     return origin
 
 
-def _host(parts: SplitResult, given: str) -> str:
+def _host(parts: SplitResult, given: str, key: str = "origin") -> str:
     name = str(parts.hostname)
     if ":" in name:
         name = f"[{name}]"
@@ -111,10 +112,25 @@ def _host(parts: SplitResult, given: str) -> str:
         try:
             name = ".".join(label.encode("idna").decode() for label in name.split("."))
         except UnicodeError as error:
-            raise wrong("origin", given=given) from error
+            raise wrong(key, given=given) from error
     if not _HOST.fullmatch(name):
-        raise wrong("origin", given=given)
+        raise wrong(key, given=given)
     return name
+
+
+def _result_host(value: str) -> str:
+    """A host without scheme and path, and its port where it has one."""
+    parts = _split(f"https://{value}", "host")
+    host = _host(parts, value, "host")
+    if parts.path or parts.query or parts.fragment or host.startswith("*") or parts.port == 0:
+        raise wrong("host", given=value)
+    return f"{host}:{parts.port}" if parts.port else host
+
+
+def _location(value: str) -> str:
+    if not _LOCATION.fullmatch(value.lower()):
+        raise wrong("location", given=value)
+    return value.lower()
 
 
 def _candidate(value: str) -> str:
@@ -147,6 +163,8 @@ Proxy = Annotated[
     str, Stripped, Field(max_length=500, json_schema_extra={"writeOnly": True}), AfterValidator(_proxy)
 ]
 Origin = Annotated[str, Stripped, Field(max_length=300), AfterValidator(_origin)]
+Host = Annotated[str, Stripped, Field(max_length=300), Readable, AfterValidator(_result_host)]
+Location = Annotated[str, Stripped, Field(max_length=100), Readable, AfterValidator(_location)]
 Candidate = Annotated[str, Stripped, Field(max_length=200), Readable, AfterValidator(_candidate)]
 Name = Annotated[str, Stripped, Field(max_length=120), Readable]
 ShortText = Annotated[str, Stripped, Field(min_length=1, max_length=1000), Readable]

@@ -82,6 +82,12 @@ class Provider:
     private: bool
     billed: bool
     models: list[dict[str, Any]]
+    media_poll: float | None
+    media_deadline: float | None
+    media_answer: float | None
+    media_largest: int | None
+    result_hosts: list[str]
+    location: str | None
     managed: str
     created_at: float
     updated_at: float

@@ -92,6 +92,9 @@ async def test_providers_routes_and_characters(client: httpx.AsyncClient, rows: 
     assert (status, error["error"]["field_errors"][0]["field"]) == (422, "keys")  # they stay where they were
     moved = {"kind": "groq", "keys": ["sk-cccccccccccc"]}
     assert (await ask(client, "PUT", "/providers/main", moved))[1]["kind"] == "groq"
+    near = {"kind": "groq", "media_poll": 2, "result_hosts": ["Store.lan:9000"]}
+    shown = (await ask(client, "PUT", "/providers/main", near))[1]
+    assert (shown["media_poll"], shown["result_hosts"], shown["location"]) == (2, ["store.lan:9000"], None)
     route = {"id": "r", "candidates": ["main:auto", "knowledge"]}
     assert (await ask(client, "POST", "/routes", route))[0] == 201
     assert (await ask(client, "DELETE", "/providers/main"))[1]["error"]["code"] == "in_use"

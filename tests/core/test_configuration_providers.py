@@ -36,6 +36,12 @@ EVERYTHING: dict[str, Any] = {
     "models": [
         {"name": "own:7b", "quality": 70, "context": 8192, "json": True, "price_in": 1, "price_out": 2}
     ],
+    "media_poll": 0.5,
+    "media_deadline": 600,
+    "media_answer": 60,
+    "media_largest": 1 << 20,
+    "result_hosts": ["store.lan:9000", "[fd00::1]:443", "files.lan"],
+    "location": "europe-west4",
 }
 
 
@@ -114,6 +120,19 @@ async def test_keys_change_places(configuration: Configuration) -> None:
         ({"gap": 0}, "gap", "too_small"),
         ({"whole": float("inf")}, "whole", "too_big"),
         ({"cooldown": 1e9}, "cooldown", "too_big"),
+        ({"media_poll": 0}, "media_poll", "too_small"),
+        ({"media_deadline": 1e6}, "media_deadline", "too_big"),
+        ({"media_answer": float("inf")}, "media_answer", "too_big"),
+        ({"media_largest": 1.5}, "media_largest", "number"),
+        ({"media_largest": 1 << 40}, "media_largest", "too_big"),
+        ({"result_hosts": ["https://store.lan"]}, "result_hosts[0]", "host"),
+        ({"result_hosts": ["store.lan", "*.lan"]}, "result_hosts[1]", "host"),
+        ({"result_hosts": ["store.lan/files"]}, "result_hosts[0]", "host"),
+        ({"result_hosts": ["store.lan:99999"]}, "result_hosts[0]", "host"),
+        ({"result_hosts": ["store.lan:0"]}, "result_hosts[0]", "host"),
+        ({"result_hosts": ["ann@store.lan"]}, "result_hosts[0]", "host"),
+        ({"result_hosts": ["a b"]}, "result_hosts[0]", "host"),
+        ({"location": "us/../central1"}, "location", "location"),
         ({"models": [{"name": "a"}, {"name": "a"}]}, "models", "model_twice"),
         ({"models": [{"name": "a", "price_in": 1}]}, "models[0]", "price_pair"),
         ({"models": [{"name": "a", "quality": 101}]}, "models[0].quality", "too_big"),
