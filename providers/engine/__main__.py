@@ -79,6 +79,7 @@ def _environment(home: Path, kind: str) -> dict[str, str]:
     told = {
         "BOTYARD_ENGINE_LORAS": str(home / "loras"),
         "BOTYARD_ENGINE_DEVICE": kind,
+        "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # a look for a GPU must not touch it in the parent that forks
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", ""),
     }
     return {name: value for name, value in told.items() if value}

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from providers.engine.ledger import Pool
+from providers.engine.holdings import Pool
 
 AUTO, CUDA, CPU, FAKE = "auto", "cuda", "cpu", "fake"
 SPARE = 2 * 2**30  # bytes of RAM that are never given to models
@@ -149,7 +149,19 @@ def _gpus() -> list[Pool]:
         return []
     count = ctypes.c_uint()
     nvml.nvmlDeviceGetCount_v2(ctypes.byref(count))
-    return [_gpu(nvml, number) for number in range(count.value)]
+    return [_gpu(nvml, number) for number in allowed(os.environ.get("CUDA_VISIBLE_DEVICES"), count.value)]
+
+
+def allowed(visible: str | None, count: int) -> list[int]:
+    """The GPUs that the host may use, of so many: those whose numbers CUDA_VISIBLE_DEVICES lists, in NVML's
+    order, which our children are told to use (CUDA_DEVICE_ORDER)."""
+    if visible is None:
+        return list(range(count))
+    listed = [one.strip() for one in visible.split(",")]
+    if listed == [""] or not all(one.isdecimal() for one in listed):
+        logger.warning("CUDA_VISIBLE_DEVICES=%r is no list of numbers: no GPU is used", visible)
+        return []
+    return sorted({int(one) for one in listed if int(one) < count})
 
 
 def _gpu(nvml: ctypes.CDLL, number: int) -> Gpu:
@@ -157,6 +169,6 @@ def _gpu(nvml: ctypes.CDLL, number: int) -> Gpu:
     nvml.nvmlDeviceGetHandleByIndex_v2(number, ctypes.byref(handle))
     nvml.nvmlDeviceGetMemoryInfo(handle, ctypes.byref(memory))
     nvml.nvmlDeviceGetName(handle, name, 96)
-    gpu = Gpu(name.value.decode(errors="replace"), CUDA, memory.total, external=memory.used)
+    gpu = Gpu(name.value.decode(errors="replace"), CUDA, memory.total, memory.used, visible=f"{number}")
     gpu.attach(nvml, handle)
     return gpu

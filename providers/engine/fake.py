@@ -45,7 +45,10 @@ class Pipeline:
 
     def facts(self) -> dict[str, Any]:
         """What it would hold."""
-        return {"bytes": int(self._model.get("bytes", 0)), "options": {}}
+        return {
+            "bytes": int(self._model.get("bytes", 0)),
+            "options": {"visible": os.environ.get("CUDA_VISIBLE_DEVICES", "")},
+        }
 
     def run(self, job: dict[str, Any], step: Any) -> dict[str, Any]:
         """Draw in as many steps as are asked for."""

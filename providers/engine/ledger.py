@@ -7,50 +7,16 @@ refused at once with numbers, and nothing is unloaded for it in vain.
 import asyncio
 import itertools
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from providers.engine.holdings import HOLD, Holding, Pool, victims
 from providers.engine.text.memory import NoRoom
 
-HOLD = 10.0  # seconds after a use in which a model is not evicted: its user may say more
 PATIENCE = 30.0  # seconds after which who waits goes before those who use what is loaded
 LOOK_EVERY = 2.0  # seconds between looks at what others hold
 MOST_HISTORY = 200
-
-
-@dataclass(slots=True)
-class Pool:
-    """One device, or the host's RAM. `external` is what others hold; `measured` all that is used."""
-
-    name: str
-    kind: str
-    total: int
-    external: int = 0
-    measured: int | None = None
-
-    def look(self, alone: bool) -> None:
-        """Measure `external` anew, where that can be done. `alone` tells that no model is held at all."""
-
-
-@dataclass(slots=True)
-class Holding:
-    """What one model holds. `evict` frees all of it; `cost` is the seconds of loading it again."""
-
-    model: str
-    device: int
-    host: int
-    devices: int
-    evict: Callable[[], Awaitable[bool]] | None = None
-    pinned: bool = False
-    in_use: int = 0
-    used_at: float = field(default_factory=time.monotonic)
-    since: float = field(default_factory=time.time)
-    cost: float = 10.0
-
-    def idle(self, moment: float, hold: float = HOLD) -> bool:
-        """Whether it may be evicted now."""
-        return bool(self.evict) and not self.pinned and not self.in_use and moment - self.used_at >= hold
 
 
 class Lease:
@@ -60,8 +26,18 @@ class Lease:
         self.holding = holding
         self._ledger = ledger
 
+    @property
+    def visible(self) -> str:
+        """Its devices as CUDA_VISIBLE_DEVICES names them; "" where they are no GPUs."""
+        return ",".join(self._ledger.devices[place].visible for place in self.holding.devices).strip(",")
+
+    @property
+    def device_total(self) -> int:
+        """Bytes that each of its devices has: the smallest one's."""
+        return min(self._ledger.devices[place].total for place in self.holding.devices)
+
     async def adjust(self, device: int, host: int, wait: bool = True) -> None:
-        """Hold so much from now on. Raises NoRoom."""
+        """Hold so much from now on, on each of its devices and in RAM. Raises NoRoom."""
         await self._ledger.adjust(self.holding, device, host, wait)
 
     async def release(self) -> None:
@@ -79,7 +55,11 @@ class Waiter:
 
 
 class Ledger:
-    """All pools of one machine. `devices` are alike; `hold` is the time after a use without eviction."""
+    """All pools of one machine; `hold` is the time after a use without eviction.
+
+    A model lies on the devices that it was given until it is unloaded: on one, or on several with the same on
+    each. It is given those with the most room, or else those whose models were unused for the longest.
+    """
 
     def __init__(self, devices: Sequence[Pool], host: Pool, margin: int = 0, hold: float = HOLD) -> None:
         self.devices = list(devices)
@@ -93,11 +73,6 @@ class Ledger:
         self._tickets = itertools.count()
         self._queue: list[Waiter] = []
         self._looked_at = 0.0
-
-    @property
-    def device_total(self) -> int:
-        """Bytes that one device has."""
-        return self.devices[0].total
 
     @property
     def holdings(self) -> list[Holding]:
@@ -119,48 +94,44 @@ class Ledger:
         async with self._changed:
             await self._changed.wait_for(lambda: not self.overdue(model))
 
-    def free(self) -> tuple[int, int]:
-        """Bytes free on the fullest device, and in RAM."""
-        device, host = self.capacity()
-        return (
-            device - sum(one.device for one in self._holdings),
-            host - sum(one.host for one in self._holdings),
-        )
-
-    def capacity(self) -> tuple[int, int]:
-        """Bytes of the fullest device, and of RAM, that models may have at all."""
-        device = min(pool.total - pool.external for pool in self.devices) - self._margin
-        return device, self.host.total - self.host.external
+    def free(self, on: Sequence[int] = ()) -> tuple[int, int]:
+        """Bytes free on each of these devices at least (of all, where none are named), and in RAM."""
+        places = on or range(len(self.devices))
+        host = self.host.total - self.host.external - sum(one.host for one in self._holdings)
+        return min(self._free_on(place, self._holdings) for place in places), host
 
     async def reserve(self, model: str, device: int, host: int = 0, devices: int = 1) -> Lease:
-        """Wait, in order, until there is room, evicting others. Raises NoRoom at once for what never fits."""
+        """Wait, in order, until there is room on so many devices, evicting others. Raises NoRoom at once for
+        what never fits."""
         self._look()
-        self.check(device, host)
+        self.check(device, host, devices=devices)
         waiter = Waiter(next(self._tickets), model)
         self._queue.append(waiter)
         try:
             while True:
-                if self._queue[0] == waiter and await self._make_room(device, host, None):
-                    holding = Holding(model, device, host, devices)
+                sets = list(itertools.combinations(range(len(self.devices)), devices))
+                if self._queue[0] == waiter and (on := await self._make_room(device, host, sets)):
+                    holding = Holding(model, device, host, on)
                     self._holdings.append(holding)
                     self.note("reserved", model, device)
                     return Lease(self, holding)
                 self._look()
-                self.check(device, host)
+                self.check(device, host, devices=devices)
                 await self._wait()
         finally:
             self._queue.remove(waiter)
             await self._tell()
 
     async def adjust(self, holding: Holding, device: int, host: int, wait: bool) -> None:
-        """Let a holding be larger or smaller."""
+        """Let a holding be larger or smaller, where it is."""
         while True:
             more = (max(device - holding.device, 0), max(host - holding.host, 0))
-            if not any(more) or await self._make_room(*more, holding if wait else None, evict=wait):
+            own = holding if wait else None
+            if not any(more) or await self._make_room(*more, [holding.devices], own, evict=wait):
                 break
             if not wait:
-                raise NoRoom(max(more), max(self.free()))
-            self.check(device, host, (holding,))
+                raise NoRoom(max(more), max(self.free(holding.devices)))
+            self.check(device, host, (holding,), on=holding.devices)
             await self._wait()
         holding.device, holding.host = device, host
         await self._tell()
@@ -181,72 +152,83 @@ class Ledger:
         entry = {"at": time.time(), "event": event, "model": model, "bytes": size, "why": why}
         self.history = [*self.history[-MOST_HISTORY + 1 :], entry]
 
-    def check(self, device: int, host: int, without: Sequence[Holding] = ()) -> None:
-        """Raise NoRoom when not even evicting everything that may be evicted would do."""
+    def check(
+        self,
+        device: int,
+        host: int,
+        without: Sequence[Holding] = (),
+        devices: int = 1,
+        on: Sequence[int] = (),
+    ) -> None:
+        """Raise NoRoom when not even evicting everything that may be evicted would do: on these devices, or
+        on any so many."""
         held_by = tuple(one.model for one in self._fixed(without))
-        for need, size in zip((device, host), self.most(without), strict=True):
+        for need, size in zip((device, host), self.most(without, devices, on), strict=True):
             if need > size:
                 raise NoRoom(need, size, held_by, forever=True)
 
-    def most(self, without: Sequence[Holding] = ()) -> tuple[int, int]:
-        """Bytes of a device, and of RAM, that one model could have when all others made room."""
-        device, host = self.capacity()
+    def most(
+        self, without: Sequence[Holding] = (), devices: int = 1, on: Sequence[int] = ()
+    ) -> tuple[int, int]:
+        """Bytes on each of its devices, and of RAM, that one model could have when all others made room."""
         fixed = self._fixed(without)
-        return (
-            max(device - sum(one.device for one in fixed), 0),
-            max(host - sum(one.host for one in fixed), 0),
+        rooms = sorted(
+            (self._free_on(place, fixed) for place in on or range(len(self.devices))), reverse=True
         )
+        host = self.host.total - self.host.external - sum(one.host for one in fixed)
+        last = len(on) or devices
+        return max(rooms[last - 1], 0) if last <= len(rooms) else 0, max(host, 0)
 
     def _fixed(self, without: Sequence[Holding]) -> list[Holding]:
         return [one for one in self._holdings if one.pinned and one not in without]
 
-    async def _make_room(self, device: int, host: int, own: Holding | None, evict: bool = True) -> bool:
-        """Whether there is room now, after evicting the whole of a plan that makes it."""
-        free_device, free_host = self.free()
-        if _fits(device, host, free_device, free_host):
-            return True
-        missing = (device and device - free_device, host and host - free_host)
-        victims = self.plan(*missing, own) if evict else None
-        if not victims:
-            return False
-        for victim in victims:
+    def _free_on(self, place: int, holdings: Sequence[Holding]) -> int:
+        pool = self.devices[place]
+        return pool.total - pool.external - self._margin - sum(one.on(place) for one in holdings)
+
+    async def _make_room(
+        self,
+        device: int,
+        host: int,
+        sets: Sequence[tuple[int, ...]],
+        own: Holding | None = None,
+        evict: bool = True,
+    ) -> tuple[int, ...] | None:
+        """The best of these sets of devices, which has room now, after evicting the whole of a plan that
+        makes it; None when there is none. Of several plans, the one with the longest unused."""
+        sets = sorted(sets, key=lambda on: -self.free(on)[0])
+        if ready := next((on for on in sets if _fits(device, host, *self.free(on))), None):
+            return ready
+        plans = [(plan, on) for on in sets if (plan := self.plan(device, host, on, own))] if evict else []
+        if not plans:
+            return None
+        plan, on = min(plans, key=lambda one: (max(victim.worth for victim in one[0]), len(one[0])))
+        for victim in plan:
             self.note("evicted", victim.model, victim.device, "room was needed")
             if victim.evict and not await victim.evict():
-                return False
-        return _fits(device, host, *self.free())
+                return None
+        return on if _fits(device, host, *self.free(on)) else None
 
-    def plan(self, device: int, host: int, own: Holding | None = None) -> list[Holding] | None:
-        """The idle holdings to evict for so many missing bytes: longest unused and cheapest to load first,
-        and none that need not go. None when they would not do."""
+    def plan(
+        self, device: int, host: int, on: Sequence[int], own: Holding | None = None
+    ) -> list[Holding] | None:
+        """The idle holdings to evict for so much room on each of these devices and in RAM; None when they
+        would not do."""
         moment = time.monotonic()
         waited = self._queue and moment - self._queue[0].since > self.patience
         hold = 0.0 if waited else self._hold
         idle = [one for one in self._holdings if one is not own and one.idle(moment, hold)]
-        idle.sort(key=lambda one: (one.used_at + one.cost, -one.device))
-        chosen: list[Holding] = []
-        for one in idle:
-            if device <= 0 and host <= 0:
-                break
-            if (device > 0 and one.device) or (host > 0 and one.host):
-                chosen.append(one)
-                device -= one.device
-                host -= one.host
-        if device > 0 or host > 0:
-            return None
-        for one in reversed(list(chosen)):
-            if device + one.device <= 0 and host + one.host <= 0:
-                chosen.remove(one)
-                device += one.device
-                host += one.host
-        return chosen
+        missing = {place: device - self._free_on(place, self._holdings) if device else 0 for place in on}
+        return victims(idle, missing, host - self.free(on)[1] if host else 0)
 
     def _look(self) -> None:
         """Measure what others hold, now and then."""
         moment = time.monotonic()
         if moment - self._looked_at >= LOOK_EVERY:
             self._looked_at = moment
-            for pool in (*self.devices, self.host):
-                pool.look(not self._holdings)
+            for place, pool in enumerate(self.devices):
+                pool.look(not any(place in one.devices for one in self._holdings))
+            self.host.look(not self._holdings)
 
     async def _wait(self) -> None:
         """Until something changes; looked at again by itself, for holds that run out."""

@@ -187,6 +187,9 @@ class Residence:
                 await resident.lease.adjust(max(need.device, holding.device), max(need.host, holding.host))
         except TimeoutError:
             return False
+        except NoRoom:
+            self._ledger.check(need.device, need.host, resident.own)
+            return False  # but on another device there can be
         return True
 
     async def _give_way(self, resident: Resident) -> None:
@@ -204,6 +207,7 @@ class Residence:
         child = await family.fork()
         spec = {**model.spec, "folder": str(model.folder or ""), "bytes": model.bytes}
         spec |= {"profile": resident.manner.profile, "quantise": resident.manner.quantise}
+        spec["visible"] = lease.visible
         try:
             async with asyncio.timeout(LOAD_SECONDS):
                 facts = await child.load(spec)

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from providers.engine.child import Child
-from providers.engine.ledger import Holding, Lease
+from providers.engine.holdings import Holding
+from providers.engine.ledger import Lease
 from providers.engine.models import Model
 from providers.engine.peaks import Manner
 

@@ -115,11 +115,14 @@ class Server:
 
     async def _memory(self, _request: web.Request) -> web.Response:
         ledger = self._ledger
-        held = sum(one.device for one in ledger.holdings)
-        devices = [{**asdict(pool), "reserved": held} for pool in ledger.devices]
+        devices = [
+            {**asdict(pool), "reserved": sum(one.on(place) for one in ledger.holdings)}
+            for place, pool in enumerate(ledger.devices)
+        ]
         resident = [
             {
-                "model": one.model, "bytes": one.device, "since": one.since, "pinned": one.pinned,
+                "model": one.model, "bytes": one.device, "device": list(one.devices),
+                "host_bytes": one.host, "since": one.since, "pinned": one.pinned,
                 "in_use": one.in_use,
             }
             for one in ledger.holdings

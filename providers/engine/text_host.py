@@ -20,6 +20,7 @@ from providers.engine.ledger import Lease, Ledger
 from providers.engine.process import reap_orphans
 from providers.engine.text.calls import open_http
 from providers.engine.text.gpu import GpuMemory
+from providers.engine.text.launcher import spread
 from providers.engine.text.memory import MemoryLease, NoRoom
 from providers.engine.text.model import EngineBusy, EngineFailed, TextSettings
 from providers.engine.text.proxy import TextProxy
@@ -35,6 +36,16 @@ class LedgerLease:
     def __init__(self, lease: Lease) -> None:
         self._lease = lease
         self._in_use = 0
+
+    @property
+    def visible(self) -> str:
+        """Its devices as CUDA_VISIBLE_DEVICES names them."""
+        return self._lease.visible
+
+    @property
+    def device_total(self) -> int:
+        """Bytes that each of its devices has."""
+        return self._lease.device_total
 
     async def adjust(self, device: int, host: int, wait: bool = True) -> None:
         """Hold so much from now on. Raises NoRoom."""
@@ -59,11 +70,6 @@ class LedgerMemory:
         self._ledger = ledger
         self._gpu = GpuMemory()
         self.service: TextService | None = None
-
-    @property
-    def device_total(self) -> int:
-        """Bytes that one device has."""
-        return self._ledger.device_total
 
     async def reserve(self, model: str, device: int, host: int = 0, devices: int = 1) -> MemoryLease:
         """Room, and from then on the ledger may ask for it back. Raises NoRoom."""
@@ -97,6 +103,7 @@ class TextHost:
 
     def __init__(self, ledger: Ledger, options: TextOptions) -> None:
         self._options = options
+        self._ledger = ledger
         self._memory = LedgerMemory(ledger)
         self._http = open_http()
         self.kind = "vllm" if options.device == "cuda" else "transformers"
@@ -120,7 +127,11 @@ class TextHost:
         """Look for models again: after a download, or when an operator asks."""
         found = await asyncio.to_thread(scan, self._options.cache, self._options.folders)
         self.found = {one.name: one for one in found}
-        self.service.offer(text_models(found, self.kind))
+        models = text_models(found, self.kind)
+        if self.kind == "vllm":
+            totals = [pool.total for pool in self._ledger.devices]
+            models = [spread(one, self.found[one.name].heads, totals) for one in models]
+        self.service.offer(models)
 
     async def close(self) -> None:
         """End every engine and download."""

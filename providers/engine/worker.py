@@ -7,6 +7,7 @@ raises Stop when the run was cancelled; `preview` makes a small picture's bytes,
 
 import base64
 import json
+import os
 import queue
 import socket
 import threading
@@ -78,6 +79,8 @@ class Worker:
 
     def _carry_out(self, order: dict[str, Any]) -> dict[str, Any]:
         if order["do"] == "load":
+            if visible := order["model"].get("visible"):  # before anything of it touches a GPU
+                os.environ.update(CUDA_VISIBLE_DEVICES=visible, CUDA_DEVICE_ORDER="PCI_BUS_ID")
             self._pipeline = self._family.load(order["model"])
             return {"event": "loaded", **self._pipeline.facts()}
         shown = 0.0

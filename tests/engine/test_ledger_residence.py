@@ -12,7 +12,8 @@ import pytest_asyncio
 
 from providers.engine.child import RunFailed
 from providers.engine.family import Family
-from providers.engine.ledger import Ledger, Pool
+from providers.engine.holdings import Pool
+from providers.engine.ledger import Ledger
 from providers.engine.models import FAKE, Model, offered
 from providers.engine.peaks import Manner, Peaks, shape_of
 from providers.engine.residence import FAILURES, Residence, SetAside

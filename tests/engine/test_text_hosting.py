@@ -12,7 +12,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from providers.engine.ledger import Ledger, Pool
+from providers.engine.holdings import Pool
+from providers.engine.ledger import Ledger
 from providers.engine.proofs import Proofs
 from providers.engine.text.service import UnknownModel
 from providers.engine.text_host import TextHost, TextOptions

@@ -42,6 +42,7 @@ async def test_started_on_demand_with_every_parameter_told(tmp_path: Path) -> No
         assert share == pytest.approx(need.device / at.memory.device_total, abs=1e-4)
         assert "--trust-remote-code" not in argv and "BOTYARD_SECRET" not in environment
         assert environment["VLLM_SERVER_DEV_MODE"] == "1"
+        assert environment["CUDA_VISIBLE_DEVICES"] == "3,5"  # as the ledger chose
         assert at.memory.log == [("reserve", "org/tiny", 2)]
         [report] = at.service.reports()
         assert report.state == "ready" and report.resident_bytes > 1 << 20
@@ -83,7 +84,7 @@ async def test_sleep_waits_for_replies_and_wakes_with_a_token(tmp_path: Path) ->
         engine = at.service.engine("org/tiny")
         assert engine.state == "asleep" and engine.pids
         need = engine.estimate_bytes()
-        assert at.memory.log[-1] == ("adjust", 10, need.host + TINY.weights)
+        assert at.memory.log[-1] == ("adjust", 5, need.host + TINY.weights)
         status, answer, _ = await at.chat()
         assert status == 200 and len(at.calls("argv")) == 1
         assert at.memory.log[-1] == ("adjust", need.device, need.host)

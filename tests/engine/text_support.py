@@ -32,6 +32,12 @@ class Lease:
     memory: "FakeMemory"
     log: list[tuple[Any, ...]]
 
+    visible = "3,5"
+
+    @property
+    def device_total(self) -> int:
+        return self.memory.device_total
+
     async def adjust(self, device: int, host: int, wait: bool = True) -> None:
         if host > self.memory.host_free:
             raise NoRoom(host, self.memory.host_free)

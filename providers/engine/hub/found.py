@@ -25,6 +25,7 @@ class FoundModel:
     tensor_bytes: int = 0
     context: int = 0
     cache_per_token: int = 0
+    heads: int = 0
     embeds: bool = False
     base: str = ""  # what an adapter was made for
     rank: int = 0

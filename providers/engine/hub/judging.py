@@ -132,6 +132,7 @@ def _language(found: FoundModel, config: Mapping[str, Any], files: Mapping[str, 
     for name in ("max_position_embeddings", "n_positions", "n_ctx", "seq_length"):
         found.context = found.context or whole(text.get(name), 1 << 26)
     heads = whole(text.get("num_attention_heads"), 1 << 12)
+    found.heads = heads
     width = whole(text.get("head_dim"), 1 << 14) or whole(text.get("hidden_size"), 1 << 20) // max(1, heads)
     layers = whole(text.get("num_hidden_layers"), 1 << 12)
     found.cache_per_token = 4 * layers * (whole(text.get("num_key_value_heads"), 1 << 12) or heads) * width

@@ -138,10 +138,6 @@ class TextEngine:
         async with self._change:
             await self._wake()
 
-    async def ready(self) -> bool:
-        """Whether it makes a token, tried now."""
-        return self._server is not None and await self._server.works()
-
     async def drain(self, deadline: float) -> bool:
         """Let nothing new in and wait so many seconds for what runs; False, and open again, when some still
         does. No reply is cut off."""
@@ -199,10 +195,11 @@ class TextEngine:
         self._become(State.LOADING, "")
         need = self.launcher.need(self.model)
         devices = max(1, self.model.tensor_parallel)
-        share = min(0.98, need.device / max(1, self._memory.device_total))
         try:
-            self._lease = await self._memory.reserve(self.model.name, need.device, need.host, devices)
-            self._server = await launch(self.model, self._settings, self._http, share)
+            lease = await self._memory.reserve(self.model.name, need.device, need.host, devices)
+            self._lease = lease
+            share = min(0.98, need.device / max(1, lease.device_total))
+            self._server = await launch(self.model, self._settings, self._http, share, lease.visible)
             await self._server.first_token()
         except NoRoom as error:
             self._become(State.COLD, str(error))
@@ -234,7 +231,8 @@ class TextEngine:
             if held is None and await self._server.calls.asleep():
                 break
         host = need.host + (self.model.weights if self._level == 1 else 0)
-        await self._lease.adjust(held if held is not None else min(residual, need.device), host)
+        each = None if held is None else held // max(1, self.model.tensor_parallel)
+        await self._lease.adjust(min(residual, need.device) if each is None else each, host)
         return held
 
     async def _settle(self, pids: tuple[int, ...], enough: int) -> int | None:

@@ -1,8 +1,8 @@
 """What is to be known of a kind of text server to run it."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from providers.engine.text.model import GIB, TextModel
@@ -143,6 +143,18 @@ class TransformersServe:
     def echoed_name(self, model: TextModel) -> str:
         """Replies name the folder and a revision."""
         return f"{model.folder}@main"
+
+
+def spread(model: TextModel, heads: int, totals: Sequence[int]) -> TextModel:
+    """A model over as few devices as it fits on, by their totals: a number that its attention heads can be
+    divided by. One that fits nowhere stays as it is, to be refused with its numbers."""
+    largest = sorted(totals, reverse=True)
+    for number in range(1, len(largest) + 1):
+        wide = replace(model, tensor_parallel=number)
+        fits = LAUNCHERS[model.kind].need(wide).device <= largest[number - 1]
+        if fits and (number == 1 or (heads and heads % number == 0)):
+            return wide
+    return model
 
 
 LAUNCHERS: Mapping[str, Launcher] = {"vllm": VllmServe(), "transformers": TransformersServe()}

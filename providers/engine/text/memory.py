@@ -22,6 +22,16 @@ class NoRoom(Exception):
 class MemoryLease(Protocol):
     """Room that one model holds."""
 
+    @property
+    def visible(self) -> str:
+        """Its devices as CUDA_VISIBLE_DEVICES names them; "" where they are no GPUs."""
+        ...
+
+    @property
+    def device_total(self) -> int:
+        """Bytes that each of its devices has."""
+        ...
+
     async def adjust(self, device: int, host: int, wait: bool = True) -> None:
         """Hold this much from now on, on each device and in RAM. Holding less returns at once; more waits for
         its turn like `reserve`, or without `wait` is refused at once (asked while the engine is evicted, when
@@ -39,11 +49,6 @@ class MemoryLease(Protocol):
 
 class Memory(Protocol):
     """The devices (GPUs, or the host's RAM as the only one where there is none) and the host's RAM."""
-
-    @property
-    def device_total(self) -> int:
-        """Bytes that one device has."""
-        ...
 
     async def reserve(self, model: str, device: int, host: int = 0, devices: int = 1) -> MemoryLease:
         """Wait until there is room for `device` bytes on each of so many devices, evicting others.

@@ -68,15 +68,18 @@ class Server:
 
 
 async def launch(
-    model: TextModel, settings: TextSettings, http: aiohttp.ClientSession, share: float
+    model: TextModel, settings: TextSettings, http: aiohttp.ClientSession, share: float, visible: str
 ) -> Server:
-    """Start a server with `share` of a device's memory; it does not work yet. Raises EngineFailed."""
+    """Start a server with `share` of the memory of each visible device (as CUDA_VISIBLE_DEVICES names them;
+    "" where there are none); it does not work yet. Raises EngineFailed."""
     launcher = LAUNCHERS[model.kind]
     start = Start(free_port(), share, settings.device, secrets.token_urlsafe(24))
     argv = [*settings.command(model.kind), *launcher.arguments(model, start)]
     inherited = {name: settings.environment.get(name) for name in INHERITED}
     environment = {name: value for name, value in inherited.items() if value is not None}
     environment |= launcher.environment(model, start)
+    if visible:
+        environment |= {"CUDA_VISIBLE_DEVICES": visible, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
     try:
         child = await spawn(argv, environment, settings.folder)
     except OSError as error:
