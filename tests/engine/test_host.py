@@ -94,6 +94,22 @@ async def test_too_little_memory_is_tried_once_more_sparingly(host: Host, tmp_pa
     assert caught.value.error_class is ErrorClass.OVERLOAD
 
 
+async def test_the_ladder_of_profiles_has_an_end_and_is_gone_down_once(tmp_path: Path) -> None:
+    async with engine_host(tmp_path / "home") as host:
+
+        async def loads() -> int:
+            history = (await host.get("/memory"))["history"]
+            return sum(one["event"] == "reserved" for one in history)
+
+        with pytest.raises(ProviderError):
+            await made(host, asked("!memory!"), tmp_path)
+        assert await loads() == 4
+        with pytest.raises(ProviderError):
+            await made(host, asked("!memory!"), tmp_path)
+        assert await loads() == 4  # it stays with the last one
+        assert (await made(host, asked(), tmp_path))[0]
+
+
 @pytest.mark.parametrize(
     ("prompt", "kind"), [("!moderate", ErrorClass.CONTENT), ("!error", ErrorClass.EMPTY)]
 )
