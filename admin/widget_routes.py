@@ -21,7 +21,7 @@ from admin.widget_proxy import Proxy, TooLarge, Unavailable
 from core.configuration.changes import GONE
 from core.configuration.channels import WIDGET
 from core.instances import DEFAULT
-from db import channels, routes
+from db import channels, routes, slugs
 from widget.accent import accent
 from widget.origins import allowed, own_origins
 from widget.refusals import Refused
@@ -116,7 +116,7 @@ class Widgets:
 
     async def _public(self, services: Services, row: Any) -> dict[str, Any]:
         async with services.database.reading() as conn:
-            character = await routes.get_one(conn, routes.Character, row.character_id or DEFAULT)
+            character = await slugs.get_one(conn, routes.Character, row.character_id or DEFAULT)
         name = character.name if character and character.id != DEFAULT else ""
         return {
             "id": row.slug,

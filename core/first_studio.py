@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from core.configuration.changes import SETUP, key_secret
 from core.configuration.providers import key_hint
 from core.media.routes import DEFAULTS
-from db import media, providers
+from db import media, providers, slugs
 from db.base import new_id
 from db.database import Database
 from db.settings import bump_config
@@ -35,10 +35,10 @@ async def add_studio(database: Database, seal: Callable[[str, str], Awaitable[st
         )  # fmt: skip
         key = {"id": key_id, "secret": sealed, "hint": key_hint(token)}
         await providers.replace_keys(conn, own, [key])
-        there = {row.id for row in await media.all_of(conn, media.MediaRoute)}
+        there = {row.id for row in await slugs.all_of(conn, media.MediaRoute)}
         for makes, route_id in DEFAULTS.items():
             if route_id not in there:
-                await media.save_one(
+                await slugs.save_one(
                     conn, media.MediaRoute, route_id, name=NAMES[makes], makes=makes,
                     candidates=[f"{own}:auto"], settings={}, managed=SETUP,
                 )  # fmt: skip

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.configuration.changes import found, no_such, refuse
 from core.configuration.configs import Config, unique
 from core.configuration.values import Name, Slug
-from db import gateway_keys, media, operators, routes
+from db import gateway_keys, media, operators, routes, slugs
 from db.base import now
 from db.database import Database
 
@@ -163,8 +163,8 @@ class GatewayKeys:
 
 
 async def _check_routes(conn: AsyncConnection, wanted: Sequence[str]) -> None:
-    known = [row.id for row in await routes.all_of(conn, routes.Route)] if wanted else []
-    known += [row.id for row in await media.all_of(conn, media.MediaRoute)] if wanted else []
+    known = [row.id for row in await slugs.all_of(conn, routes.Route)] if wanted else []
+    known += [row.id for row in await slugs.all_of(conn, media.MediaRoute)] if wanted else []
     refuse(
         [
             no_such(f"routes[{position}]", "route", route, known)

@@ -12,7 +12,7 @@ from core.media.routes import chosen, media_routes
 from core.provider_secrets import ProviderSecrets
 from core.routing.book import AUTO, provider_config
 from core.routing.spec import RouteSpec
-from db import channels, knowledge, limits, routes, settings
+from db import channels, knowledge, limits, routes, settings, slugs
 from db.providers import Provider, all_providers
 from providers.types import ProviderConfig
 
@@ -29,7 +29,7 @@ async def load_instance(
     row = await channels.get_channel(conn, channel_id)
     if row is None:
         return None
-    route = await routes.get_one(conn, routes.Route, row.route_id or DEFAULT)
+    route = await slugs.get_one(conn, routes.Route, row.route_id or DEFAULT)
     candidates = tuple(route.candidates) if route else ()
     return Instance(
         id=row.id,
@@ -53,7 +53,7 @@ async def load_instance(
 
 
 async def _character(conn: AsyncConnection, character_id: str) -> Character:
-    row = await routes.get_one(conn, routes.Character, character_id)
+    row = await slugs.get_one(conn, routes.Character, character_id)
     if row is None:
         return Character()
     return Character(

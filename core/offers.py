@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.configuration.changes import PANEL, SETUP, Changes, found, key_secret
 from core.configuration.providers import key_hint
 from core.instances import DEFAULT
-from db import providers, routes
+from db import providers, routes, slugs
 from db.base import new_id
 from db.settings import get_setting, set_setting
 
@@ -71,10 +71,10 @@ async def accept(changes: Changes, actor: str, offer_id: str) -> None:
 
 
 async def _put_first(conn: AsyncConnection, candidate: str) -> None:
-    route = await routes.get_one(conn, routes.Route, DEFAULT)
+    route = await slugs.get_one(conn, routes.Route, DEFAULT)
     if route is not None and route.managed in (PANEL, SETUP) and candidate not in route.candidates:
         candidates = [candidate, *route.candidates]
-        await routes.save_one(conn, routes.Route, DEFAULT, candidates=candidates, managed=PANEL)
+        await slugs.save_one(conn, routes.Route, DEFAULT, candidates=candidates, managed=PANEL)
 
 
 def _offer(find: Find, seal: SealNow) -> dict[str, Any]:

@@ -2,16 +2,15 @@
 
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Float, String, Text, delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import JSON, Boolean, Float, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from db.base import Row, now
+from db.base import Row
 
 
 class MediaRoute(Row):
     """An ordered list of "provider:model" that make pictures or videos. `id` is its slug; `makes` is image or
-    video; `settings` are those of core/media/route_settings."""
+    video; `settings` hold blocked_words and moderation_url where there are any."""
 
     __tablename__ = "media_route"
 
@@ -45,31 +44,3 @@ class Preset(Row):
     managed: Mapped[str] = mapped_column(String(16), default="")
     created_at: Mapped[float] = mapped_column(Float)
     updated_at: Mapped[float] = mapped_column(Float)
-
-
-async def all_of(conn: AsyncConnection, kind: type[MediaRoute] | type[Preset]) -> list[Any]:
-    """Every media route, or every preset, oldest first."""
-    table = kind.__table__
-    return list((await conn.execute(select(table).order_by(table.c.created_at, table.c.id))).all())
-
-
-async def get_one(conn: AsyncConnection, kind: type[MediaRoute] | type[Preset], row_id: str) -> Any | None:
-    """One media route or preset by its slug."""
-    table = kind.__table__
-    return (await conn.execute(select(table).where(table.c.id == row_id))).one_or_none()
-
-
-async def save_one(
-    conn: AsyncConnection, kind: type[MediaRoute] | type[Preset], row_id: str, **values: Any
-) -> None:
-    """Insert or change a media route or preset."""
-    table = kind.__table__
-    values["updated_at"] = now()
-    changed = await conn.execute(update(kind).where(table.c.id == row_id).values(**values))
-    if not changed.rowcount:
-        await conn.execute(insert(kind).values(id=row_id, created_at=now(), **values))
-
-
-async def delete_one(conn: AsyncConnection, kind: type[MediaRoute] | type[Preset], row_id: str) -> None:
-    """Delete a media route or preset."""
-    await conn.execute(delete(kind).where(kind.__table__.c.id == row_id))

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.configuration.configs import ChannelConfig
 from core.configuration.errors import Conflict, Invalid, ManagedByFile, NotFound, Problem, nearest
-from db import knowledge, operators, routes, settings
+from db import knowledge, operators, routes, settings, slugs
 from db.database import Database
 
 Seal = Callable[[str, str], Awaitable[str]]
@@ -104,11 +104,11 @@ async def check_references(conn: AsyncConnection, config: ChannelConfig) -> list
     """Names in an instance's configuration that refer to nothing."""
     problems: list[Problem] = []
     if config.route:
-        known = [row.id for row in await routes.all_of(conn, routes.Route)]
+        known = [row.id for row in await slugs.all_of(conn, routes.Route)]
         if config.route not in known:
             problems.append(no_such("route", "route", config.route, known))
     if config.character:
-        known = [row.id for row in await routes.all_of(conn, routes.Character)]
+        known = [row.id for row in await slugs.all_of(conn, routes.Character)]
         if config.character not in known:
             problems.append(no_such("character", "character", config.character, known))
     if config.bases:

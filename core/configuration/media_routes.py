@@ -1,17 +1,20 @@
 """Routes of media models, as people edit them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.configuration.changes import PANEL, Changes, changeable, found, no_such, refuse
+from core.configuration.changes import no_such
 from core.configuration.configs import Config
-from core.configuration.errors import Conflict, Problem
+from core.configuration.errors import Problem
+from core.configuration.slugged import Slugged
 from core.configuration.values import Name, Slug, Stripped
 from core.configuration.views import managed_of
 from core.media.routes import AUTO
-from db import media
+from db.channels import all_channels
 from db.media import MediaRoute as Row
 from db.providers import all_providers
 from providers.media.registry import makes_media
@@ -62,52 +65,17 @@ class MediaRouteView:
     updated_at: float
 
 
-class MediaRoutes:
-    """The media routes; ids are slugs."""
-
-    def __init__(self, changes: Changes) -> None:
-        self._changes = changes
-
-    async def all(self) -> list[MediaRouteView]:
-        """All, oldest first."""
-        async with self._changes.database.reading() as conn:
-            return [_view(row) for row in await media.all_of(conn, Row)]
-
-    async def get(self, route_id: str) -> MediaRouteView:
-        """One; raises NotFound."""
-        async with self._changes.database.reading() as conn:
-            return _view(found(await media.get_one(conn, Row, route_id), "route", route_id))
-
-    async def create(self, actor: str, new: NewMediaRoute) -> MediaRouteView:
-        """Make one. Raises Invalid or Conflict."""
-        async with self._changes.begin(actor) as change:
-            refuse(await _problems(change.conn, new))
-            if await media.get_one(change.conn, Row, new.id):
-                raise Conflict("taken", what="route", id=new.id)
-            await media.save_one(change.conn, Row, new.id, **_columns(new.id, new), managed=PANEL)
-            await change.audit("media_route.create", new.id)
-        return await self.get(new.id)
-
-    async def change(self, actor: str, route_id: str, config: MediaRouteInput) -> MediaRouteView:
-        """Replace its settings. Raises NotFound, Invalid or ManagedByFile."""
-        async with self._changes.begin(actor) as change:
-            changeable(await media.get_one(change.conn, Row, route_id), "route", route_id)
-            refuse(await _problems(change.conn, config))
-            await media.save_one(change.conn, Row, route_id, **_columns(route_id, config), managed=PANEL)
-            await change.audit("media_route.change", route_id)
-        return await self.get(route_id)
-
-    async def delete(self, actor: str, route_id: str) -> None:
-        """Delete it. Raises NotFound or ManagedByFile."""
-        async with self._changes.begin(actor) as change:
-            changeable(await media.get_one(change.conn, Row, route_id), "route", route_id)
-            await media.delete_one(change.conn, Row, route_id)
-            await change.audit("media_route.delete", route_id)
+def media_route_values(route_id: str, config: MediaRouteInput) -> dict[str, Any]:
+    """A media route's columns."""
+    settings = {"blocked_words": config.blocked_words, "moderation_url": config.moderation_url}
+    return {
+        "name": config.name or route_id, "makes": config.makes, "candidates": list(config.candidates),
+        "settings": {name: value for name, value in settings.items() if value},
+    }  # fmt: skip
 
 
-async def _problems(conn: Any, config: MediaRouteInput) -> list[Problem]:
-    """Lines that name no provider which makes pictures or videos."""
-    known = [row.id for row in await all_providers(conn) if makes_media(row.kind)]
+def line_problems(config: MediaRouteInput, known: Sequence[str]) -> list[Problem]:
+    """Lines that name none of the providers which make pictures or videos."""
     problems = []
     for at, line in enumerate(config.candidates):
         provider, colon, model = line.partition(":")
@@ -116,16 +84,23 @@ async def _problems(conn: Any, config: MediaRouteInput) -> list[Problem]:
     return problems
 
 
-def _columns(route_id: str, config: MediaRouteInput) -> dict[str, Any]:
-    settings = {"blocked_words": config.blocked_words, "moderation_url": config.moderation_url}
-    return {
-        "name": config.name or route_id, "makes": config.makes, "candidates": list(config.candidates),
-        "settings": {name: value for name, value in settings.items() if value},
-    }  # fmt: skip
+class MediaRoutes(Slugged[MediaRouteView, NewMediaRoute, MediaRouteInput]):
+    """The media routes; ids are slugs."""
 
+    kind, what, audited = Row, "media_route", "media_route"
 
-def _view(row: Any) -> MediaRouteView:
-    return MediaRouteView(
-        row.id, row.name, row.makes, list(row.candidates), list(row.settings.get("blocked_words", ())),
-        row.settings.get("moderation_url"), managed_of(row), row.created_at, row.updated_at,
-    )  # fmt: skip
+    async def _problems(self, conn: AsyncConnection, config: MediaRouteInput) -> list[Problem]:
+        return line_problems(config, [one.id for one in await all_providers(conn) if makes_media(one.kind)])
+
+    async def _users(self, conn: AsyncConnection, row_id: str) -> list[str]:
+        rows = await all_channels(conn)
+        return [row.slug for row in rows if row_id in map(row.config.get, ("image_route", "video_route"))]
+
+    def _columns(self, row_id: str, config: MediaRouteInput) -> dict[str, Any]:
+        return media_route_values(row_id, config)
+
+    def _view(self, row: Any) -> MediaRouteView:
+        return MediaRouteView(
+            row.id, row.name, row.makes, list(row.candidates), list(row.settings.get("blocked_words", ())),
+            row.settings.get("moderation_url"), managed_of(row), row.created_at, row.updated_at,
+        )  # fmt: skip

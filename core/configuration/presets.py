@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from typing import Any
 
-from core.configuration.changes import PANEL, Changes, changeable, found, refuse
-from core.configuration.errors import Conflict, Problem
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.configuration.changes import found
+from core.configuration.errors import Problem
 from core.configuration.preset_configs import NewPreset, PresetInput
+from core.configuration.slugged import Slugged
 from core.configuration.views import managed_of
 from core.media.presets import own_presets
-from db import media
+from db import slugs
 from db.media import Preset as Row
 
 WHOLE = ("width", "height", "count", "steps", "seed")
@@ -40,54 +43,7 @@ class PresetView:
     updated_at: float
 
 
-class PresetRows:
-    """The presets; ids are slugs."""
-
-    def __init__(self, changes: Changes) -> None:
-        self._changes = changes
-
-    async def all(self) -> list[PresetView]:
-        """Those that people made, oldest first, then our own that none of them replaces."""
-        async with self._changes.database.reading() as conn:
-            made = [_view(row) for row in await media.all_of(conn, Row)]
-        taken = {one.id for one in made}
-        return [*made, *(one for one in _own() if one.id not in taken)]
-
-    async def get(self, preset_id: str) -> PresetView:
-        """One, also of our own; raises NotFound."""
-        async with self._changes.database.reading() as conn:
-            row = await media.get_one(conn, Row, preset_id)
-        own = next((one for one in _own() if one.id == preset_id), None)
-        return _view(row) if row is not None else found(own, "preset", preset_id)
-
-    async def create(self, actor: str, new: NewPreset) -> PresetView:
-        """Make one. Raises Invalid or Conflict."""
-        refuse(_problems(new))
-        async with self._changes.begin(actor) as change:
-            if await media.get_one(change.conn, Row, new.id):
-                raise Conflict("taken", what="preset", id=new.id)
-            await media.save_one(change.conn, Row, new.id, **_columns(new.id, new), managed=PANEL)
-            await change.audit("preset.create", new.id)
-        return await self.get(new.id)
-
-    async def change(self, actor: str, preset_id: str, config: PresetInput) -> PresetView:
-        """Replace its settings. Raises NotFound, Invalid or ManagedByFile; our own are not changed."""
-        refuse(_problems(config))
-        async with self._changes.begin(actor) as change:
-            changeable(await media.get_one(change.conn, Row, preset_id), "preset", preset_id)
-            await media.save_one(change.conn, Row, preset_id, **_columns(preset_id, config), managed=PANEL)
-            await change.audit("preset.change", preset_id)
-        return await self.get(preset_id)
-
-    async def delete(self, actor: str, preset_id: str) -> None:
-        """Delete it; one of our own that it replaced holds again. Raises NotFound or ManagedByFile."""
-        async with self._changes.begin(actor) as change:
-            changeable(await media.get_one(change.conn, Row, preset_id), "preset", preset_id)
-            await media.delete_one(change.conn, Row, preset_id)
-            await change.audit("preset.delete", preset_id)
-
-
-def _problems(config: PresetInput) -> list[Problem]:
+def preset_problems(config: PresetInput) -> list[Problem]:
     """Values that no request may have, and values beyond the preset's own limits."""
     problems = [problem for name in config.values if (problem := _value_problem(config, name))]
     for name, (low, high) in config.limits.items():
@@ -109,9 +65,41 @@ def _value_problem(config: PresetInput, name: str) -> Problem | None:
     return None
 
 
-def _columns(preset_id: str, config: PresetInput) -> dict[str, Any]:
+def preset_values(preset_id: str, config: PresetInput) -> dict[str, Any]:
+    """A preset's columns."""
     values = {name: int(value) if name in WHOLE else value for name, value in config.values.items()}
     return {**config.model_dump(exclude={"id"}), "name": config.name or preset_id, "values": values}
+
+
+class PresetRows(Slugged[PresetView, NewPreset, PresetInput]):
+    """The presets; ids are slugs. Our own hold until one that people made has the same id."""
+
+    kind, what, audited = Row, "preset", "preset"
+
+    async def all(self) -> list[PresetView]:
+        """Those that people made, oldest first, then our own that none of them replaces."""
+        made = await super().all()
+        taken = {one.id for one in made}
+        return [*made, *(one for one in _own() if one.id not in taken)]
+
+    async def get(self, row_id: str) -> PresetView:
+        """One, also of our own; raises NotFound."""
+        own = next((one for one in _own() if one.id == row_id), None)
+        async with self._changes.database.reading() as conn:
+            row = await slugs.get_one(conn, Row, row_id)
+        return self._view(row) if row is not None else found(own, self.what, row_id)
+
+    async def _problems(self, conn: AsyncConnection, config: PresetInput) -> list[Problem]:
+        return preset_problems(config)
+
+    def _columns(self, row_id: str, config: PresetInput) -> dict[str, Any]:
+        return preset_values(row_id, config)
+
+    def _view(self, row: Any) -> PresetView:
+        return PresetView(
+            row.id, row.name, row.models, row.task, row.values, row.limits, row.prefix, row.suffix,
+            row.negative, row.standard, False, "", managed_of(row), row.created_at, row.updated_at,
+        )  # fmt: skip
 
 
 def _own() -> list[PresetView]:
@@ -123,10 +111,3 @@ def _own() -> list[PresetView]:
         )
         for one in own_presets()
     ]  # fmt: skip
-
-
-def _view(row: Any) -> PresetView:
-    return PresetView(
-        row.id, row.name, row.models, row.task, row.values, row.limits, row.prefix, row.suffix, row.negative,
-        row.standard, False, "", managed_of(row), row.created_at, row.updated_at,
-    )  # fmt: skip

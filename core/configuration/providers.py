@@ -18,7 +18,7 @@ from core.configuration.errors import Conflict, NotFound, Problem, nearest
 from core.configuration.provider_configs import MEDIA_NUMBERS, NUMBERS, NewProvider, ProviderInput
 from core.configuration.values import provider_of, without_password
 from core.configuration.views import KeyHint, Provider, managed_of
-from db import media, providers, routes
+from db import media, providers, routes, slugs
 from db.base import new_id, now
 from providers.catalog import vendors
 
@@ -180,8 +180,8 @@ class Providers:
         """Delete it with its keys; refused while a route names it."""
         async with self._changes.begin(actor) as change:
             changeable(await providers.get_provider(change.conn, provider_id), "provider", provider_id)
-            named = await routes.all_of(change.conn, routes.Route)
-            named += await media.all_of(change.conn, media.MediaRoute)
+            named = await slugs.all_of(change.conn, routes.Route)
+            named += await slugs.all_of(change.conn, media.MediaRoute)
             users = [one.id for one in named if provider_id in map(provider_of, one.candidates)]
             refuse_use("provider", provider_id, users)
             await providers.delete_provider(change.conn, provider_id)

@@ -5,12 +5,14 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import sampling
-from core.configuration.changes import PANEL, Changes, changeable, found, no_such, refuse, refuse_use
-from core.configuration.errors import Conflict, Problem
+from core.configuration.changes import no_such
+from core.configuration.errors import Problem
 from core.configuration.route_configs import NewRoute, RouteInput
+from core.configuration.slugged import Slugged
 from core.configuration.values import provider_of
 from core.configuration.views import Route, managed_of
-from db import channels, providers, routes
+from db import channels, providers
+from db.routes import Route as Row
 
 OPTIONAL = (*sampling.FIELDS, "token_budget", "deadline", "first_token")
 SWITCHES = {"content_fallback": True, "local_only": False, "show_reasoning": False}  # and their defaults
@@ -39,66 +41,28 @@ def candidate_problems(config: RouteInput, known: list[str]) -> list[Problem]:
     ]
 
 
-async def _check_candidates(conn: AsyncConnection, config: RouteInput) -> None:
-    refuse(candidate_problems(config, [row.id for row in await providers.all_providers(conn)]))
-
-
-class Routes:
+class Routes(Slugged[Route, NewRoute, RouteInput]):
     """The routes; ids are slugs."""
 
-    def __init__(self, changes: Changes) -> None:
-        self._changes = changes
+    kind, what, audited = Row, "route", "route"
 
-    async def all(self) -> list[Route]:
-        """All of them, oldest first."""
-        async with self._changes.database.reading() as conn:
-            return [_route(row) for row in await routes.all_of(conn, routes.Route)]
+    async def _problems(self, conn: AsyncConnection, config: RouteInput) -> list[Problem]:
+        return candidate_problems(config, [row.id for row in await providers.all_providers(conn)])
 
-    async def get(self, route_id: str) -> Route:
-        """One; raises NotFound."""
-        async with self._changes.database.reading() as conn:
-            row = await routes.get_one(conn, routes.Route, route_id)
-        return _route(found(row, "route", route_id))
+    async def _users(self, conn: AsyncConnection, row_id: str) -> list[str]:
+        return [row.slug for row in await channels.all_channels(conn) if row.route_id == row_id]
 
-    async def create(self, actor: str, new: NewRoute, managed: str = PANEL) -> Route:
-        """Make one. Raises Invalid or Conflict."""
-        async with self._changes.begin(actor) as change:
-            if await routes.get_one(change.conn, routes.Route, new.id):
-                raise Conflict("taken", what="route", id=new.id)
-            await _check_candidates(change.conn, new)
-            values = {**route_values(new.id, new), "managed": managed}
-            await routes.save_one(change.conn, routes.Route, new.id, **values)
-            await change.audit("route.create", new.id)
-        return await self.get(new.id)
+    def _columns(self, row_id: str, config: RouteInput) -> dict[str, Any]:
+        return route_values(row_id, config)
 
-    async def change(self, actor: str, route_id: str, config: RouteInput) -> Route:
-        """Replace its settings. Raises NotFound, Invalid or ManagedByFile."""
-        async with self._changes.begin(actor) as change:
-            changeable(await routes.get_one(change.conn, routes.Route, route_id), "route", route_id)
-            await _check_candidates(change.conn, config)
-            values = {**route_values(route_id, config), "managed": PANEL}
-            await routes.save_one(change.conn, routes.Route, route_id, **values)
-            await change.audit("route.change", route_id)
-        return await self.get(route_id)
-
-    async def delete(self, actor: str, route_id: str) -> None:
-        """Delete it; refused while an instance names it."""
-        async with self._changes.begin(actor) as change:
-            changeable(await routes.get_one(change.conn, routes.Route, route_id), "route", route_id)
-            users = [row.slug for row in await channels.all_channels(change.conn) if row.route_id == route_id]
-            refuse_use("route", route_id, users)
-            await routes.delete_one(change.conn, routes.Route, route_id)
-            await change.audit("route.delete", route_id)
-
-
-def _route(row: Any) -> Route:
-    return Route(
-        id=row.id,
-        name=row.name,
-        candidates=list(row.candidates),
-        **{name: row.settings.get(name) for name in OPTIONAL},
-        **{name: row.settings.get(name, usual) for name, usual in SWITCHES.items()},
-        managed=managed_of(row),
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-    )
+    def _view(self, row: Any) -> Route:
+        return Route(
+            id=row.id,
+            name=row.name,
+            candidates=list(row.candidates),
+            **{name: row.settings.get(name) for name in OPTIONAL},
+            **{name: row.settings.get(name, usual) for name, usual in SWITCHES.items()},
+            managed=managed_of(row),
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+        )

@@ -20,6 +20,7 @@ WHAT = {
     "instance": ("the bot or widget", "бот или виджет"),
     "attempt": ("the attempt", "попытка"),
     "preset": ("the preset", "пресет"),
+    "media_route": ("the media route", "маршрут для медиа"),
     "artifact": ("the picture or video", "картинка или видео"),
 }
 

@@ -25,7 +25,7 @@ from core.fleet.file_entries import BotEntry, Fleet, WidgetEntry
 from core.fleet.file_knowledge import FLEET_BASE, FiledKnowledge, ReadDocuments, read_new_documents
 from core.fleet.file_reading import FleetErrors
 from core.secrets import BadKey, Vault
-from db import channels, knowledge, operators, providers, routes, settings
+from db import channels, knowledge, operators, providers, routes, settings, slugs
 from db.base import new_id
 from db.database import Database
 
@@ -103,17 +103,17 @@ class _Applied:
         section: str,
         wanted: Sequence[tuple[str, dict[str, Any]]],
     ) -> None:
-        rows = {row.id: row for row in await routes.all_of(self._conn, kind)}
+        rows = {row.id: row for row in await slugs.all_of(self._conn, kind)}
         for position, (row_id, values) in enumerate(wanted):
             values = {**values, "managed": FILE}
             row = rows.pop(row_id, None)
             if not self._may_take(row, f"{section}[{position}]"):
                 continue
             if self._differs(row, values, f"{section} {row_id}"):
-                await routes.save_one(self._conn, kind, row_id, **values)
+                await slugs.save_one(self._conn, kind, row_id, **values)
         for row in rows.values():
             if row.managed == FILE:
-                await routes.save_one(self._conn, kind, row.id, managed=GONE)
+                await slugs.save_one(self._conn, kind, row.id, managed=GONE)
                 self.changed.append(f"{section} {row.id}")
 
     async def _providers(self, fleet: Fleet) -> None:

@@ -16,8 +16,9 @@ from core.secrets import BadKey, Vault
 from db.channels import all_channels
 from db.database import Database
 from db.providers import all_providers, get_provider, keys_of
-from db.routes import Route, all_of
+from db.routes import Route
 from db.settings import CONFIG_VERSION, get_setting
+from db.slugs import all_of
 
 logger = logging.getLogger(__name__)
 Opened = dict[str, ProviderSecrets]

@@ -16,7 +16,8 @@ from core.fleet.web import healthy, web_environment
 from core.settings import Settings
 from db.jobs import has_unended
 from db.providers import Provider, all_providers
-from db.routes import Route, all_of
+from db.routes import Route
+from db.slugs import all_of
 
 JOBS, ENGINE = "jobs", "engine"
 SILENT = 30.0  # seconds without a beat before a runner counts as hung

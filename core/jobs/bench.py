@@ -12,7 +12,7 @@ from core.media.store import Store
 from core.routing.book import RouteBook
 from core.routing.cooldown import Cooldown
 from core.routing.scopes import Scopes
-from db import jobs, media
+from db import jobs, media, slugs
 from db.database import Database
 from providers.errors import ErrorClass, ProviderError
 from providers.media.registry import open_media
@@ -63,7 +63,7 @@ class Bench:
         if not row.route_id:
             return {}
         async with self.database.reading() as conn:
-            route = await media.get_one(conn, media.MediaRoute, row.route_id)
+            route = await slugs.get_one(conn, media.MediaRoute, row.route_id)
         return dict(route.settings) if route is not None else {}
 
     async def scopes(self, submitted: dict[str, Any]) -> Scopes | None:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from db.database import Database
 from db.media import Preset as PresetRow
-from db.media import all_of
+from db.slugs import all_of
 from providers.media.cards import BadMediaRequest, Card
 from providers.media.types import MediaRequest
 

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.media import MediaRoute as Row
-from db.media import all_of
 from db.providers import all_providers
+from db.slugs import all_of
 from providers.media.cards import vendor_cards
 from providers.media.registry import makes_media
 from providers.media.types import Task

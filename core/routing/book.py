@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.provider_secrets import ProviderSecrets
 from core.routing.spec import RouteSpec
-from db import limits, providers, routes, settings
+from db import limits, providers, routes, settings, slugs
 from db.database import Database
 from providers.types import ProviderConfig
 
@@ -80,7 +80,7 @@ class RouteBook:
             if version == self._book.version:
                 return
             rows = [row for row in await providers.all_providers(conn) if row.enabled]
-            route_rows = await routes.all_of(conn, routes.Route)
+            route_rows = await slugs.all_of(conn, routes.Route)
             limit_rows = await limits.all_limits(conn)
         book = _book(version, [await self._config(row) for row in rows], route_rows)
         self._book = replace(book, limits=tuple(limit_rows))

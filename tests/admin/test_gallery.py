@@ -12,8 +12,9 @@ from core.media.store import Store
 from db.artifacts import get_artifact
 from db.base import now
 from db.job_lists import list_jobs
-from db.media import MediaRoute, save_one
+from db.media import MediaRoute
 from db.providers import save_provider
+from db.slugs import save_one
 from tests.admin.panel import Panel, running_panel
 from tests.core.media.conftest import bucket, s3
 from tests.core.media.made import job, kept, picture, video

@@ -3,7 +3,8 @@
 import re
 
 from db.conversations import close_conversation, get_conversation, list_conversations
-from db.routes import Route, get_one
+from db.routes import Route
+from db.slugs import get_one
 from tests.admin.panel import Panel
 from tests.admin.seed import fill
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from db import channels, routes
+from db import channels, routes, slugs
 from tests.widget.stage import SLUG, Stage, staged
 
 
@@ -42,7 +42,7 @@ async def test_config_needs_no_process(widget: Stage, http: httpx.AsyncClient) -
     await widget.kill_channel()
     ada = {"name": "Ada L.", "greeting": " Hi! ", "prompt": ""}
     async with widget.database.transaction() as conn:
-        await routes.save_one(conn, routes.Character, "ada", **ada)
+        await slugs.save_one(conn, routes.Character, "ada", **ada)
         row = await channels.find_channel(conn, "widget", SLUG)
         await channels.change_channel(conn, row.id, character_id="ada", config={"origins": []})
     answer = await http.get(f"/w/{SLUG}/config", headers={"origin": widget.url})

@@ -15,7 +15,7 @@ from core.gateway_keys import GatewayKeyInput
 from core.jobs.order import Wish
 from core.media.opening import open_store
 from core.settings import Settings
-from db import media, providers, settings
+from db import media, providers, settings, slugs
 from db.database import Database
 from db.jobs import JOB
 from db.limits import Reservation, add_limit
@@ -36,7 +36,7 @@ async def desk(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         await providers.save_provider(
             conn, "one", kind="studio", name="one", base_url="http://one.example", config={}, enabled=True
         )
-        await media.save_one(
+        await slugs.save_one(
             conn, media.MediaRoute, "images", name="i", makes="image", candidates=["one:fast"], settings={}
         )
         await add_limit(conn, subject_kind="key", measure="messages", amount=3, period="month", action="stop")

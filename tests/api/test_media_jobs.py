@@ -5,7 +5,7 @@ import base64
 import json
 from typing import Any
 
-from db import media, providers, settings
+from db import media, providers, settings, slugs
 from providers.errors import ErrorClass, ProviderError
 from tests.gateway.conftest import ADMIN
 from tests.jobs import studio
@@ -235,7 +235,7 @@ async def test_an_engine_host_that_sleeps_is_no_reason_to_refuse(shop: Studio) -
         await providers.save_provider(
             conn, "gpu", kind="engine", name="gpu", base_url="http://127.0.0.1:9", config={}, enabled=True
         )
-        await media.save_one(
+        await slugs.save_one(
             conn, media.MediaRoute, "local", name="l", makes="image", candidates=["gpu:auto"], settings={}
         )
         await settings.bump_config(conn)

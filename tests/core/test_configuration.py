@@ -20,7 +20,7 @@ from core.configuration.service import (
     error_text,
     problem_text,
 )
-from db import channels, operators, providers, routes, settings
+from db import channels, operators, providers, routes, settings, slugs
 from db.database import Database
 from tests.core.configuration_fixtures import OTHER_TOKEN, TOKEN, Seams, configuration_of
 
@@ -298,5 +298,5 @@ async def test_a_refused_change_changes_nothing(
     async with database.reading() as conn:
         assert await settings.get_setting(conn, settings.CONFIG_VERSION) is None
         assert await operators.recent_audit(conn) == []
-        assert await routes.all_of(conn, routes.Route) == []
+        assert await slugs.all_of(conn, routes.Route) == []
     assert seams.wakes == 0

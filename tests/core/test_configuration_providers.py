@@ -16,7 +16,7 @@ from core.fleet.file_entries import Fleet
 from core.provider_secrets import ProviderSecrets
 from core.routing.book import provider_config
 from core.secrets import Vault
-from db import media, operators, providers
+from db import media, operators, providers, slugs
 from db.database import Database
 from tests.core.configuration_fixtures import configuration_of
 from tests.core.test_configuration import refused
@@ -168,12 +168,12 @@ async def test_this_machines_engine_host_is_made_once_and_stays_it(
 
     async with database.transaction() as conn:
         vendors = {"name": "Mine", "makes": "image", "candidates": ["openai:auto"], "settings": {}}
-        await media.save_one(conn, media.MediaRoute, "images", managed="panel", **vendors)
+        await slugs.save_one(conn, media.MediaRoute, "images", managed="panel", **vendors)
     await configuration.providers.create("ann", NewProvider(id="engine", kind="ollama"))
     assert await add_studio(database, seal, 8003) == "this-machine"
     assert await add_studio(database, seal, 8003) == ""
     async with database.reading() as conn:
-        routes = {row.id: row.candidates for row in await media.all_of(conn, media.MediaRoute)}
+        routes = {row.id: row.candidates for row in await slugs.all_of(conn, media.MediaRoute)}
     assert routes == {"images": ["openai:auto"], "videos": ["this-machine:auto"]}
     values = {"kind": "engine", "base_url": "http://127.0.0.1:8003/v1", "name": "Ours"}
     await configuration.providers.change("ann", "this-machine", ProviderInput(**values))

@@ -17,8 +17,9 @@ from db.inbox import InboxRow
 from db.knowledge import add_faq, save_base
 from db.outbox import OutboxRow
 from db.providers import save_provider
-from db.routes import Route, save_one
+from db.routes import Route
 from db.settings import bump_config
+from db.slugs import save_one
 from db.usage import Usage
 from tests.core.channels import RecordingChannel, incoming
 from tests.fakes.llm import FAULTS, FakeLLM, Healthy, fake_llm

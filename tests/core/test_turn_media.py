@@ -8,7 +8,7 @@ import pytest
 
 from core.jobs.submit import cancel
 from core.pictures import read_picture
-from db import artifacts, jobs, media
+from db import artifacts, jobs, media, slugs
 from db.database import Database
 from db.jobs import Job
 from db.outbox import OutboxRow
@@ -30,7 +30,7 @@ async def studio(desk: Desk) -> AsyncIterator[Desk]:
             enabled=True, managed="",
         )  # fmt: skip
         for makes in ("image", "video"):
-            await media.save_one(
+            await slugs.save_one(
                 conn, media.MediaRoute, f"{makes}s", name=makes, makes=makes, candidates=["engine:auto"],
                 settings={}, managed="",
             )  # fmt: skip

@@ -12,7 +12,7 @@ from core.configuration.route_configs import NewRoute
 from core.fleet.file import Fleet, FleetErrors, apply_fleet, parse_fleet
 from core.instances import load_instance
 from core.secrets import Vault
-from db import channels, knowledge, operators, providers, routes, settings
+from db import channels, knowledge, operators, providers, routes, settings, slugs
 from db.database import Database
 from tests.core.configuration_fixtures import OTHER_TOKEN, TOKEN, configuration_of
 
@@ -77,8 +77,8 @@ async def everything(database: Database) -> dict[str, Any]:
             "channels": {row.slug: row for row in await channels.all_channels(conn)},
             "providers": {row.id: row for row in await providers.all_providers(conn)},
             "keys": await providers.keys_of(conn),
-            "routes": {row.id: row for row in await routes.all_of(conn, routes.Route)},
-            "characters": {row.id: row for row in await routes.all_of(conn, routes.Character)},
+            "routes": {row.id: row for row in await slugs.all_of(conn, routes.Route)},
+            "characters": {row.id: row for row in await slugs.all_of(conn, routes.Character)},
             "faq": {row.question: row for row in await knowledge.faqs_of(conn, bases)},
             "documents": {
                 row.name: row for base in bases for row in await knowledge.documents_of(conn, base)
@@ -238,7 +238,7 @@ async def test_rows_of_the_panel_are_not_taken_over(database: Database, folder: 
 
 async def test_rows_of_the_set_up_may_be_taken_over(database: Database, folder: Path, vault: Vault) -> None:
     async with database.transaction() as conn:
-        await routes.save_one(
+        await slugs.save_one(
             conn, routes.Route, "default", name="d", candidates=["knowledge"], settings={}, managed=SETUP
         )
     await apply_fleet(database, fleet_of(folder), vault)

@@ -13,7 +13,8 @@ from core.fleet.control import Control
 from core.provider_secrets import ProviderSecrets
 from db.channels import delete_channel
 from db.providers import replace_keys, save_provider
-from db.routes import Route, save_one
+from db.routes import Route
+from db.slugs import save_one
 from tests.fleet.conftest import Yard, alive, stat_of, until
 
 TOKEN = "123456789:AAHabcdefghijklmnopqrstuvwxyz0123456"

@@ -19,7 +19,7 @@ from admin.services import Services, wired
 from core.fleet.control import Control
 from core.gateway_keys import GatewayKeyInput
 from core.settings import Settings
-from db import providers, routes, settings, usage
+from db import providers, routes, settings, slugs, usage
 from db.database import Database
 from tests.api.conftest import Supervisor
 from tests.fakes.llm import FakeLLM, fake_llm
@@ -82,7 +82,7 @@ class Site:
     async def set_route(self, route_id: str, candidates: list[str], **config: Any) -> None:
         """Make or change a route."""
         async with self.services.database.transaction() as conn:
-            await routes.save_one(
+            await slugs.save_one(
                 conn, routes.Route, route_id, name=route_id, candidates=candidates, settings=config
             )
             await settings.bump_config(conn)
@@ -148,7 +148,7 @@ async def seed(database: Database, url: str) -> None:
                 conn, name, kind="openai-compatible", name=name, base_url=url, config={}, enabled=True
             )
         for route, candidates in ROUTES.items():
-            await routes.save_one(conn, routes.Route, route, name=route, candidates=candidates, settings={})
+            await slugs.save_one(conn, routes.Route, route, name=route, candidates=candidates, settings={})
         await settings.bump_config(conn)
 
 

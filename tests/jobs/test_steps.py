@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from core.jobs.order import Wish
 from core.jobs.submit import NotOrdered, cancel, retry
-from db import artifacts, channels, job_previews, jobs, media
+from db import artifacts, channels, job_previews, jobs, media, slugs
 from db.job_lists import Wanted, find_jobs, list_jobs
 from db.usage import Usage
 from providers.errors import ErrorClass, ProviderError
@@ -219,7 +219,7 @@ async def test_an_attempt_that_was_given_up_ends_nothing(shop: Workshop) -> None
 
 async def test_a_routes_own_words_are_refused_before_anybody_is_asked(shop: Workshop) -> None:
     async with shop.database.transaction() as conn:
-        await media.save_one(
+        await slugs.save_one(
             conn, media.MediaRoute, "images", name="i", makes="image", candidates=["one:fast"],
             settings={"blocked_words": ["harbour"]}, managed="",
         )  # fmt: skip

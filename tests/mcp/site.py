@@ -15,7 +15,7 @@ from core.jobs.runner import Runner
 from core.media.opening import open_store
 from core.media.presets import Presets
 from core.routing.cooldown import Cooldown
-from db import jobs, media, providers, routes, settings
+from db import jobs, media, providers, routes, settings, slugs
 from db.database import Database
 from db.job_lists import list_jobs
 from db.limits import add_limit
@@ -115,7 +115,7 @@ async def _seed(database: Database, llm: str) -> None:
         await providers.save_provider(
             conn, "llm", kind="openai-compatible", name="llm", base_url=llm, config={}, enabled=True
         )
-        await routes.save_one(
+        await slugs.save_one(
             conn, routes.Route, "main", name="main", candidates=["llm:model-a"], settings={}
         )
         for name in ("one", "two"):
@@ -124,7 +124,7 @@ async def _seed(database: Database, llm: str) -> None:
                 enabled=True, managed="",
             )  # fmt: skip
         for name, (makes, candidates) in ROUTES.items():
-            await media.save_one(
+            await slugs.save_one(
                 conn, media.MediaRoute, name, name=name, makes=makes, candidates=candidates, settings={}
             )
         await settings.bump_config(conn)
