@@ -91,6 +91,8 @@ DONE = {
     "started": N_("Starting."),
     "stopped": N_("Stopping."),
     "restarted": N_("Restarting."),
+    "first": N_("It is the next one now."),
+    "late": N_("Too late: its state has changed meanwhile."),
     "told": N_("The engine host is at it."),
     "ordered": N_("Ordered: it will be here as soon as it is made."),
     "ready": N_("Welcome. The panel is yours."),

@@ -1,71 +1,74 @@
 """The queue of pictures and videos: what runs, what waits in which order, and what became of the rest."""
 
-from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
-from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from admin.i18n import N_, Language, language_of
+from admin.i18n import N_, language_of
 from admin.pages.changes import actor
-from admin.pages.gallery_view import SOURCES, TASKS
+from admin.pages.gallery_view import SOURCES
+from admin.pages.instances_view import InstanceView, fleet
 from admin.pages.page import back, fragment, show
+from admin.pages.queue_view import STATUSES, inputs_of, lines_of, settings_of
 from admin.services import services_of
 from admin.sign_in import MayChange, SignedIn
 from core.jobs import submit
-from core.jobs.answering import failed_text
-from core.jobs.board import progress_line
-from db import artifacts, job_previews, jobs
-from db.channels import all_channels
+from db import job_previews, jobs
 from db.job_lists import Wanted, count_jobs, list_jobs
 from db.operators import add_audit
 
 router = APIRouter()
 MOST = 60
-STATUSES = {
-    "waiting": (N_("waiting"), ""), "running": (N_("running"), "warn"), "done": (N_("done"), "ok"),
-    "failed": (N_("failed"), "bad"), "cancelled": (N_("cancelled"), ""),
-}  # fmt: skip
-ORDERS = {"cancel": "stopped", "retry": "ordered", "front": "saved"}
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One job as a row of the page; `artifact` is the first thing that it made."""
-
-    id: str
-    prompt: str
-    task: str
-    status: str
-    words: str
-    tone: str
-    told: str
-    fraction: float | None
-    model: str
-    source: str
-    instance: str
-    at: float
-    seconds: float | None
-    cost: float | None
-    artifact: str
-    tried: tuple[tuple[str, str, str], ...]
+ORDERS = {"cancel": "stopped", "retry": "ordered", "front": "first"}
+MAKES = {"image": N_("Pictures"), "video": N_("Videos")}
+ASKED = ("status", "makes", "instance", "source", "older")
 
 
 @router.get("/queue")
 async def queue(request: Request, person: SignedIn) -> Response:
-    """All jobs; with `part`, only the rows."""
-    status = request.query_params.get("status", "")
-    status = status if status in STATUSES else ""
+    """Jobs as the address asks for them; with `part`, only the rows."""
+    instances = (await fleet(request)).instances
+    asked = {name: request.query_params.get(name, "")[:64] for name in ASKED}
+    wanted = _wanted(asked, {_place(one): one.id for one in instances})
     async with services_of(request).database.reading() as conn:
-        rows = await list_jobs(conn, Wanted(status=status), MOST)
+        rows = await list_jobs(conn, wanted, MOST + 1)
+        lines = await lines_of(conn, rows[:MOST], language_of(request))
         counts = await count_jobs(conn)
-        lines = await _lines(conn, rows, language_of(request))
     if "part" in request.query_params:
-        return fragment(request, "queue_parts.html", "listed", lines, person.csrf)
-    chosen = [("", N_("All"))] + [(name, words) for name, (words, _tone) in STATUSES.items()]
-    return await show(request, "queue.html", "queue", lines=lines, asked=status, counts=counts, chosen=chosen)
+        return fragment(request, "queue_parts.html", "listed", lines, person, any(asked.values()))
+    t = language_of(request)
+    older = _address(asked, older=rows[MOST - 1].id) if len(rows) > MOST else ""
+    states = [("", t("All"))] + [(name, t(words)) for name, (words, _tone) in STATUSES.items()]
+    return await show(
+        request, "queue.html", "queue", lines=lines, asked=asked, counts=counts, older=older,
+        states=[(name, words, _address(asked, status=name, older="")) for name, words in states],
+        part=_address(asked, part="1"), filtered=any(asked.values()),
+        makes=[("", t("Pictures and videos")), *((name, t(words)) for name, words in MAKES.items())],
+        sources=[("", t("Ordered anywhere")), *((name, t(words)) for name, words in SOURCES.items())],
+        instances=[("", t("All bots and widgets")), *((_place(one), one.name) for one in instances)],
+    )  # fmt: skip
+
+
+@router.get("/queue/{job_id}")
+async def job(request: Request, job_id: str, person: SignedIn) -> Response:
+    """One job with everything that is known of it; with `part`, only what changes while it runs."""
+    t = language_of(request)
+    async with services_of(request).database.reading() as conn:
+        row = await jobs.get_job(conn, job_id[:36])
+        if row is None:
+            raise HTTPException(404)
+        [line] = await lines_of(conn, [row], t)
+        inputs = await inputs_of(conn, row, t)
+    if "part" in request.query_params:
+        return fragment(request, "queue_parts.html", "job", row, line, person)
+    instances = {one.id: one for one in (await fleet(request)).instances}
+    return await show(
+        request, "queue_job.html", "queue", row=row, line=line, inputs=inputs, settings=settings_of(row, t),
+        instance=instances.get(row.channel_id),
+    )  # fmt: skip
 
 
 @router.get("/queue/{job_id}/preview")
@@ -92,51 +95,38 @@ async def order(request: Request, job_id: str, what: str, person: MayChange) -> 
             raise HTTPException(404)
         match what:
             case "cancel":
-                await submit.cancel(conn, job_id)
+                done = bool(await submit.cancel(conn, job_id))
             case "retry":
-                await submit.retry(conn, job_id, services.settings.task_ttl_hours)
+                done = await submit.retry(conn, job_id, services.settings.task_ttl_hours)
             case _:
-                await jobs.put_first(conn, job_id)
-        await add_audit(conn, actor(person), f"job.{what}", job_id)
-    await services.control.wake("jobs")
-    if row.channel_id:
-        await services.control.wake("outbox", row.channel_id)
-    return back("/queue", ORDERS[what])
+                done = await jobs.put_first(conn, job_id)
+        if done:
+            await add_audit(conn, actor(person), f"job.{what}", job_id)
+    if done:
+        await services.control.wake("jobs")
+        if row.channel_id:
+            await services.control.wake("outbox", row.channel_id)
+    return back(f"/queue/{job_id}", ORDERS[what] if done else "late")
 
 
-async def _lines(conn: AsyncConnection, rows: list[Any], t: Language) -> list[Line]:
-    names = {one.id: one.name or one.slug for one in await all_channels(conn)}
-    return [await _line(conn, row, names, t) for row in rows]
+def _place(one: InstanceView) -> str:
+    return f"{one.room}/{one.slug}"
 
 
-async def _line(conn: AsyncConnection, row: Any, names: dict[str, str], t: Language) -> Line:
-    made = await artifacts.artifacts_of(conn, row.id) if row.status == jobs.DONE else []
-    ahead = await jobs.before(conn, row) if row.status == jobs.WAITING else row.position
-    shown = _Read(row, t.code)
-    told = ""
-    if row.status in (jobs.WAITING, jobs.RUNNING):
-        told = progress_line(shown, ahead).replace("▰", "").replace("▱", "").strip()
-    elif row.status == jobs.FAILED:
-        told = failed_text(shown, row.status, row.reason)
-    words, tone = STATUSES[row.status]
-    seconds = row.finished_at - row.started_at if row.finished_at and row.started_at else None
-    tried = tuple(
-        (f"{one['provider_id']}:{one['model']}", one["error_class"], one["error"]) for one in row.tried
-    )
-    return Line(
-        row.id, row.request.get("prompt", ""), TASKS.get(row.task, row.task), row.status, words, tone, told,
-        row.fraction, f"{row.provider_id}:{row.model}" if row.provider_id else "",
-        SOURCES.get(row.source, row.source), names.get(row.channel_id or "", ""), row.created_at, seconds,
-        row.cost, made[0].id if made else "", tried,
+def _wanted(asked: dict[str, str], instances: dict[str, str]) -> Wanted:
+    return Wanted(
+        status=_known(asked, "status", STATUSES), makes=_known(asked, "makes", MAKES),
+        source=_known(asked, "source", SOURCES), channel_id=instances.get(asked["instance"], ""),
+        older=asked["older"][:36],
     )  # fmt: skip
 
 
-class _Read:
-    """A job's row in the reader's language."""
+def _known(asked: dict[str, str], name: str, values: dict[str, Any]) -> str:
+    """What the address names, or nothing where nobody knows it."""
+    asked[name] = asked[name] if asked[name] in values else ""
+    return asked[name]
 
-    def __init__(self, row: Any, language: str) -> None:
-        self._row = row
-        self.language = language
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._row, name)
+def _address(asked: dict[str, str], **other: str) -> str:
+    values = {name: value for name, value in {**asked, **other}.items() if value}
+    return f"/queue?{urlencode(values)}" if values else "/queue"
