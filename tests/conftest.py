@@ -1,7 +1,9 @@
 """Fixtures that every test may use."""
 
 import asyncio
+import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +18,15 @@ from db.database import Database
 from db.migrate import main as migrate
 from tests.postgres import postgres_server
 from tests.redis import RedisServer, redis_server
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A folder for everything temporary, of subprocesses too, that goes when the tests have ended. pytest's
+    own folders stay where they are: who looks for the reason of a failure needs them."""
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
+    folder = tempfile.mkdtemp(prefix="byt-")  # short: sockets' paths are
+    os.environ["TMPDIR"] = tempfile.tempdir = folder
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 @pytest.fixture(scope="session")
