@@ -49,6 +49,8 @@ def not_ordered(error: NotOrdered) -> ApiError:
     if error.reason == "long":
         return too_long("prompt")
     status, code, text = FAILED[error.reason]
+    if error.reason == "moderated":
+        text = "The content is refused here, whoever would make it."
     return ApiError(status, text, "invalid_request_error", "prompt", code, dict(ONCE))
 
 
