@@ -20,7 +20,8 @@ class ChildDied(Exception):
 
 
 class RunFailed(Exception):
-    """A run that the process itself gave up: `kind` is an error class (providers/errors.py) or "memory"."""
+    """A run that the process itself gave up: `kind` is an error class (providers/errors.py),
+    "memory", or "disk": nothing can be written."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)

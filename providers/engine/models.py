@@ -1,6 +1,7 @@
 """Which media models this host offers, and what is needed to load each."""
 
 import json
+import logging
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -8,16 +9,17 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from providers.engine.safety import why_unsafe
 from providers.engine.weights import weights_of
 from providers.media.cards import Card, card_of
 
 CATALOG = Path(__file__).with_name("catalog.toml")
 FAKE, DIFFUSERS = "fake", "diffusers"
-PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 PROFILES = ("fast", "offload", "group", "low")  # from the fastest to the one that takes the least memory
 LEAST_MULTIPLE = 8  # pixels a side that every autoencoder makes one of
 QUANTISE = ("fp8", "int8", "int4")
 BACKENDS = ("native", "flash", "_flash_3", "flex", "sage", "xformers", "_native_cudnn")
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,17 +126,24 @@ def _on_disk(folders: Iterable[Path]) -> dict[str, Path]:
     """Folders with a model_index.json, by the repository's name: plain ones, and a Hugging Face cache's."""
     found: dict[str, Path] = {}
     for root in folders:
-        if not root.is_dir():
-            continue
-        for index in sorted([*root.glob("*/model_index.json"), *root.glob("*/*/model_index.json")]):
+        for index in _indexes(root, "*/model_index.json", "*/*/model_index.json"):
             name = str(index.parent.relative_to(root))
             if not name.startswith("."):
                 found.setdefault(name, index.parent)
-        for index in sorted(root.glob("models--*/snapshots/*/model_index.json")):
+        for index in _indexes(root, "models--*/snapshots/*/model_index.json"):
             repository = index.parents[2].name.removeprefix("models--").replace("--", "/", 1)
             if repository not in found or index.parent.name == _main(index.parents[2]):
                 found[repository] = index.parent
     return found
+
+
+def _indexes(root: Path, *patterns: str) -> list[Path]:
+    """What is found there; nothing where a folder vanishes meanwhile: the next look tells."""
+    try:
+        return sorted(one for pattern in patterns for one in root.glob(pattern)) if root.is_dir() else []
+    except OSError as error:
+        logger.info("%s changes: %s", root, error)
+        return []
 
 
 def _main(repository: Path) -> str:
@@ -143,14 +152,3 @@ def _main(repository: Path) -> str:
         return (repository / "refs/main").read_text(encoding="ascii").strip()
     except (OSError, ValueError):
         return ""
-
-
-def why_unsafe(folder: Path) -> str:
-    """Why a model is not loaded: weights as pickles, or code of its own. "" when it is fine."""
-    safe = {path.parent for path in folder.rglob("*.safetensors")}
-    for path in sorted(folder.rglob("*")):
-        if path.suffix == ".py":
-            return f"it brings code of its own: {path.name}"
-        if path.suffix in PICKLES and path.parent not in safe:
-            return f"its weights are pickles, which can hold code: {path.relative_to(folder)}"
-    return ""

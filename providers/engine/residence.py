@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from providers.engine.child import Child
+from providers.engine.child import Child, RunFailed
 from providers.engine.family import Family, NoFamily
 from providers.engine.fitting import Fitting
 from providers.engine.ledger import Lease, Ledger
@@ -17,6 +17,7 @@ from providers.engine.peaks import Need, Peaks, shape_of
 from providers.engine.proofs import Proofs
 from providers.engine.proving import prove as proved
 from providers.engine.resident import Resident
+from providers.engine.safety import INDEX
 from providers.engine.text.memory import NoRoom
 
 FAILURES, WINDOW = 3, 600.0  # so many deaths within so many seconds, and the model rests
@@ -213,8 +214,10 @@ class Residence:
                 facts = await child.load(spec)
                 if prove and await proved(model, child, resident.manner.profile):
                     self.proofs.tried(model.name)
-        except BaseException:
+        except BaseException as error:
             await _end(child)
+            if isinstance(error, RunFailed) and model.folder and not (model.folder / INDEX).is_file():
+                raise RunFailed("model_gone", "its files are gone from this machine's disk") from error
             raise
         resident.options = dict(facts.get("options") or {})
         lease.holding.cost = time.monotonic() - began

@@ -42,10 +42,17 @@ def weights_of(folder: Path) -> Weights:
         return Weights()
     parts, disk = {}, 0
     for name in index if isinstance(index, dict) else ():
-        files = _files(folder / str(name))
+        try:
+            files = _files(folder / str(name))
+            stamps = [_stamp(path) for path in files]
+        except OSError as error:  # it has just been deleted
+            logger.info("%s: %s", folder, error)
+            continue
         if files:
-            parts[str(name)] = sum(_numbers(str(path), *_stamp(path)) for path in files)
-            disk += sum(path.stat().st_size for path in files)
+            parts[str(name)] = sum(
+                _numbers(f"{path}", *stamp) for path, stamp in zip(files, stamps, strict=True)
+            )
+            disk += sum(size for size, _ in stamps)
     return Weights(parts, disk)
 
 

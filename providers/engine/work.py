@@ -25,6 +25,7 @@ MOST_JOBS = 2000  # remembered
 MOST_WAITING = 200
 CANCEL_GRACE = 10.0  # seconds for a cancel to be heard at the next step
 SILENT = 300.0  # seconds without a step before an engine counts as hung
+TOLD_AS = {"memory": "overload", "disk": "transient"}
 ASKER = ("caller", "content")  # failures that say nothing of the model
 LOWEST_PROFILE = len(PROFILES) - 1
 logger = logging.getLogger(__name__)
@@ -159,7 +160,8 @@ class Shop:
         except RunFailed as error:
             if error.kind not in ASKER:
                 self._residence.proofs.tried(job.model, str(error))
-            self._fail(job, "overload" if error.kind == "memory" else error.kind, str(error))
+            words = f"the host's disk: {error}" if error.kind == "disk" else str(error)
+            self._fail(job, TOLD_AS.get(error.kind, error.kind), words)
         except ChildDied as error:
             self._residence.proofs.tried(job.model, f"the engine died: {error}")
             self._fail(job, "died", f"the engine died: {error}")

@@ -6,6 +6,7 @@ raises Stop when the run was cancelled; `preview` makes a small picture's bytes,
 """
 
 import base64
+import errno
 import json
 import os
 import queue
@@ -16,6 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 PREVIEW_EVERY = 1.0  # seconds
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # nothing can be written
 
 
 class Stop(Exception):
@@ -72,8 +74,13 @@ class Worker:
                 self._fail(order, "memory", error)
             except Moderated as error:
                 self._fail(order, "content", error)
-            except (BadJob, ValueError, TypeError) as error:
+            except BadJob as error:
                 self._fail(order, "caller", error)
+            except (ValueError, TypeError) as error:  # of what was asked, or of the model's own files
+                self._fail(order, "transient" if order["do"] == "load" else "caller", error)
+            except OSError as error:
+                full = error.errno in NO_ROOM
+                self._fail(order, "disk" if full else "transient", error)
             except Exception as error:  # noqa: BLE001  (process edge: the host must hear why)
                 self._fail(order, "transient", error)
 
