@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[2]
 TORCH = "torch==2.13.0"
 STAMP = "botyard.stamp"
 GUARD = Path(__file__).with_name("guard.py")
+PACKAGE = re.compile(r"^[A-Za-z0-9]", re.MULTILINE)
 TOLD = re.compile(r"^\s*(Collecting|Downloading|Using cached|Installing collected|Successfully)\b.*")
 MIB = 1 << 20
 
@@ -36,7 +37,8 @@ class SetupFailed(Exception):
 @dataclass(frozen=True, slots=True)
 class Family:
     """One environment. `torch` says that torch is installed before the rest, apart; `download` and `disk` are
-    rough MiB beside torch; `check` is run at the end by the new interpreter."""
+    rough MiB beside torch; `on_gpu` is both for what comes beside where there is an NVIDIA GPU (a file of
+    requirements of its own); `check` is run at the end by the new interpreter."""
 
     name: str
     about: str
@@ -45,12 +47,21 @@ class Family:
     download: int = 60
     disk: int = 300
     gpu: bool = False
+    on_gpu: tuple[int, int] = (0, 0)
 
 
 FAMILIES = {
     family.name: family
     for family in (
-        Family("diffusers", "images and video", "import diffusers, transformers, accelerate", True, 90, 400),
+        Family(
+            "diffusers",
+            "images and video",
+            "import diffusers, transformers, accelerate",
+            True,
+            90,
+            400,
+            on_gpu=(42, 130),
+        ),
         Family("transformers", "text on the CPU", "import transformers, uvicorn, accelerate", True, 60, 300),
         Family("vllm", "text on an NVIDIA GPU", "import vllm.version", False, 4500, 11_000, True),
     )
@@ -88,7 +99,7 @@ def main(arguments: list[str]) -> int:
 def state(family: Family, root: Path) -> str:
     """ready, absent, unfinished (begun and not ended), outdated (the requirements changed since), or missing
     (this Botyard has no requirements for it)."""
-    if not _requirements(family, root).exists():
+    if not _requirements(family, root)[0].exists():
         return "missing"
     folder = environment(family.name, root)
     if not (folder / STAMP).exists():
@@ -104,8 +115,8 @@ def environment(name: str, root: Path = ROOT) -> Path:
 def install(family: Family, root: Path, say: Say, torch_index: str = "") -> None:
     """Make or renew the environment. Raises SetupFailed."""
     requirements = _requirements(family, root)
-    if not requirements.exists():
-        raise SetupFailed(f"{requirements} is missing")
+    if not requirements[0].exists():
+        raise SetupFailed(f"{requirements[0]} is missing")
     folder = environment(family.name, root)
     folder.mkdir(exist_ok=True)
     with _alone(family, folder, say):
@@ -132,12 +143,13 @@ def has_gpu() -> bool:
 def sizes(family: Family) -> tuple[int, int]:
     """Rough MiB to download, and on the disk."""
     torch = ((3000, 8000) if has_gpu() else (190, 900)) if family.torch else (0, 0)
-    return family.download + torch[0], family.disk + torch[1]
+    more = family.on_gpu if has_gpu() else (0, 0)
+    return family.download + torch[0] + more[0], family.disk + torch[1] + more[1]
 
 
-def _plan(family: Family, folder: Path, requirements: Path, say: Say) -> None:
+def _plan(family: Family, folder: Path, requirements: Sequence[Path], say: Say) -> None:
     """What is to come, and whether there is room for it."""
-    packages = len(re.findall(r"^[A-Za-z0-9]", requirements.read_text(), re.MULTILINE))
+    packages = sum(len(PACKAGE.findall(file.read_text())) for file in requirements)
     download, disk = sizes(family)
     plan: dict[str, object] = {
         "packages": packages,
@@ -158,17 +170,20 @@ def _plan(family: Family, folder: Path, requirements: Path, say: Say) -> None:
         raise SetupFailed(f"about {disk} MiB are needed on the disk, {free} MiB are free")
 
 
-def _steps(family: Family, folder: Path, requirements: Path, torch_index: str) -> list[tuple[str, list[str]]]:
+def _steps(
+    family: Family, folder: Path, requirements: Sequence[Path], torch_index: str
+) -> list[tuple[str, list[str]]]:
     python = str(folder / "bin" / "python")
     pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar=off"]
-    locked = ["--no-deps", "--require-hashes"] if "--hash=" in requirements.read_text() else []
     steps: list[tuple[str, list[str]]] = []
     if not (folder / "bin" / "pip").exists():
         steps.append(("an empty environment", [sys.executable, "-m", "venv", str(folder)]))
     if family.torch:
         index = ["--index-url", torch_index] if torch_index else []
         steps.append((TORCH, [*pip, *index, TORCH]))
-    steps.append((requirements.name, [*pip, *locked, "-r", str(requirements)]))
+    for file in requirements:
+        locked = ["--no-deps", "--require-hashes"] if "--hash=" in file.read_text() else []
+        steps.append((file.name, [*pip, *locked, "-r", str(file)]))
     steps.append(("trying it", [python, "-c", family.check]))
     return steps
 
@@ -205,14 +220,18 @@ def _alone(family: Family, folder: Path, say: Say) -> Iterator[None]:
         yield
 
 
-def _requirements(family: Family, root: Path) -> Path:
-    return root / "requirements" / f"{family.name}.txt"
+def _requirements(family: Family, root: Path) -> list[Path]:
+    """Its file of requirements, and the further one for a machine with a GPU."""
+    folder = root / "requirements"
+    further = folder / f"{family.name}-gpu.txt"
+    return [folder / f"{family.name}.txt", *([further] if has_gpu() and further.exists() else [])]
 
 
 def _stamp(family: Family, root: Path) -> str:
     """Another one is another environment."""
     told = [TORCH if family.torch else "", f"{sys.version_info[:2]}", str(environment(family.name, root))]
-    return hashlib.sha256(_requirements(family, root).read_bytes() + "\n".join(told).encode()).hexdigest()
+    needed = b"".join(file.read_bytes() for file in _requirements(family, root))
+    return hashlib.sha256(needed + "\n".join(told).encode()).hexdigest()
 
 
 def _json_line(event: str, values: dict[str, object]) -> None:

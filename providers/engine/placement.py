@@ -36,7 +36,10 @@ def loaded(model: dict[str, Any], device: str) -> Any:
     full = {name: torch.float32 for name in model.get("float32", ())}
     wanted = str(model.get("quantise") or "")
     if wanted and wanted not in quantisations(device):
-        raise BadJob(f"quantise {wanted}: this machine can do {', '.join(quantisations(device))}")
+        raise BadJob(
+            f"quantise {wanted}: this machine can do {', '.join(quantisations(device))}; int8 and int4 need "
+            "an NVIDIA GPU and bitsandbytes: python orchestrator.py engines install diffusers"
+        )
     further: dict[str, Any] = {}
     if wanted in ("int8", "int4"):
         bits = {"load_in_8bit": True} if wanted == "int8" else {"load_in_4bit": True}

@@ -5,12 +5,23 @@ import json
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from providers.engine.families import FAMILIES, ROOT, Family, SetupFailed, environment, install, main, state
+from providers.engine.families import (
+    FAMILIES,
+    ROOT,
+    Family,
+    SetupFailed,
+    environment,
+    install,
+    main,
+    sizes,
+    state,
+)
 
 TINY = Family(
     "tiny", "a test", "import tinything; assert tinything.VALUE == 5", torch=False, download=1, disk=1
@@ -67,6 +78,26 @@ def test_made_once_renewed_when_the_requirements_change(tmp_path: Path) -> None:
     path = tmp_path / "requirements" / "tiny.txt"
     path.write_text(path.read_text() + "# changed\n")
     assert state(TINY, tmp_path) == "outdated"
+
+
+def test_a_gpu_brings_more_and_makes_what_was_set_up_without_one_outdated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("providers.engine.families.has_gpu", lambda: False)
+    requirements(tmp_path)
+    further = tmp_path / "requirements/tiny-gpu.txt"
+    further.write_text((tmp_path / "requirements/tiny.txt").read_text())
+    family = replace(TINY, on_gpu=(7, 9))
+    install(family, tmp_path, lambda event, values: None)
+    assert state(family, tmp_path) == "ready" and sizes(family) == (1, 1)
+
+    told: list[tuple[str, dict[str, Any]]] = []
+    monkeypatch.setattr("providers.engine.families.has_gpu", lambda: True)
+    assert state(family, tmp_path) == "outdated"
+    install(family, tmp_path, lambda event, values: told.append((event, dict(values))))
+    assert told[0][1]["download_mib"] == 8 and told[0][1]["packages"] == 2
+    assert [values["text"] for event, values in told if event == "step"][-2] == "tiny-gpu.txt"
+    assert state(family, tmp_path) == "ready"
 
 
 def test_no_room_is_told_before_anything_is_downloaded(tmp_path: Path) -> None:
