@@ -33,9 +33,9 @@ class Limit(Row):
 
     `subject_kind` is user, conversation, instance, provider, key or all; `subject` names one of them
     ("" means each of them by itself): an instance's channel id, a provider's slug, a gateway key's id,
-    "channel id/user key" for a user, "channel id/chat key" for a conversation. `action` is warn (soft:
-    it is only shown), free (free and local candidates and the knowledge answerer go on) or stop (nothing
-    answers).
+    "channel id/user key" for a user, "channel id/chat key" for a conversation. `action` is warn (soft: it is
+    only shown), free (free and local candidates and the knowledge answerer go on) or stop (nothing answers).
+    `id` is a slug where the fleet file manages it.
     """
 
     __tablename__ = "usage_limit"
@@ -49,6 +49,7 @@ class Limit(Row):
     period: Mapped[str] = mapped_column(String(8))
     action: Mapped[str] = mapped_column(String(8), default="free")
     enabled: Mapped[bool] = mapped_column(Boolean, default=True)
+    managed: Mapped[str] = mapped_column(String(16), default="", server_default="")
     created_at: Mapped[float] = mapped_column(Float)
     updated_at: Mapped[float] = mapped_column(Float)
 

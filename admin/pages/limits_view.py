@@ -48,6 +48,7 @@ class LimitView:
     enabled: bool
     bars: list[Bar]
     more: int
+    managed: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,9 @@ def view_of(limit: Limit, names: Names, t: Language, most: int = MOST_BARS) -> L
     """A limit for a page, with at most so many bars."""
     bars = [_bar(limit, use, names, t) for use in limit.uses[:most]]
     more = max(0, len(limit.uses) - most)
-    return LimitView(limit.id, limit.name, words_of(limit, names, t), limit.enabled, bars, more)
+    return LimitView(
+        limit.id, limit.name, words_of(limit, names, t), limit.enabled, bars, more, limit.managed
+    )
 
 
 async def views(request: Request) -> list[LimitView]:
@@ -123,7 +126,7 @@ async def binding_key(request: Request, key_id: str) -> list[LimitView]:
             view = view_of(limit, names, t, most=0)
             own = [use for use in limit.uses if use.subject in ("", key_id)]
             bars = [_bar(limit, use, names, t) for use in own]
-            found.append(LimitView(view.id, view.name, view.words, True, bars, 0))
+            found.append(LimitView(view.id, view.name, view.words, True, bars, 0, view.managed))
     return found
 
 

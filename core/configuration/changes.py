@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.configuration.configs import ChannelConfig
 from core.configuration.errors import Conflict, Invalid, ManagedByFile, NotFound, Problem, nearest
-from db import knowledge, operators, routes, settings, slugs
+from core.media.routes import OFF
+from db import knowledge, media, operators, routes, settings, slugs
 from db.database import Database
 
 Seal = Callable[[str, str], Awaitable[str]]
@@ -103,14 +104,17 @@ def no_such(place: str, what: str, given: str, known: Iterable[str]) -> Problem:
 async def check_references(conn: AsyncConnection, config: ChannelConfig) -> list[Problem]:
     """Names in an instance's configuration that refer to nothing."""
     problems: list[Problem] = []
-    if config.route:
-        known = [row.id for row in await slugs.all_of(conn, routes.Route)]
-        if config.route not in known:
-            problems.append(no_such("route", "route", config.route, known))
-    if config.character:
-        known = [row.id for row in await slugs.all_of(conn, routes.Character)]
-        if config.character not in known:
-            problems.append(no_such("character", "character", config.character, known))
+    for place, kind in (("route", routes.Route), ("character", routes.Character)):
+        if given := getattr(config, place):
+            known = [row.id for row in await slugs.all_of(conn, kind)]
+            problems += [] if given in known else [no_such(place, place, given, known)]
+    if config.image_route or config.video_route:
+        rows = await slugs.all_of(conn, media.MediaRoute)
+        for makes in ("image", "video"):
+            given = getattr(config, f"{makes}_route")
+            known = [row.id for row in rows if row.makes == makes]
+            if given and given != OFF and given not in known:
+                problems.append(no_such(f"{makes}_route", "media_route", given, known))
     if config.bases:
         known = [row.id for row in await knowledge.all_bases(conn)]
         problems += [

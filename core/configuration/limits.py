@@ -5,9 +5,10 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.configuration.changes import Changes, found, no_such, refuse
+from core.configuration.changes import PANEL, Changes, changeable, found, no_such, refuse
 from core.configuration.errors import Problem
 from core.configuration.limit_configs import LimitInput
+from core.configuration.views import managed_of
 from core.limits.rule import period_of
 from db import channels, gateway_keys, limits, providers
 from db.base import now
@@ -38,6 +39,7 @@ class Limit:
     action: str
     enabled: bool
     uses: list[LimitUse]
+    managed: str
     created_at: float
     updated_at: float
 
@@ -69,18 +71,18 @@ class Limits:
         return await self.get(limit_id)
 
     async def change(self, actor: str, limit_id: str, config: LimitInput) -> Limit:
-        """Replace its settings; what was used stays. Raises NotFound or Invalid."""
+        """Replace its settings; what was used stays. Raises NotFound, Invalid or ManagedByFile."""
         async with self._changes.begin(actor) as change:
-            found(await limits.get_limit(change.conn, limit_id), "limit", limit_id)
+            changeable(await limits.get_limit(change.conn, limit_id), "limit", limit_id)
             await _check(change.conn, config)
-            await limits.change_limit(change.conn, limit_id, **config.model_dump())
+            await limits.change_limit(change.conn, limit_id, **config.model_dump(), managed=PANEL)
             await change.audit("limit.change", limit_id, **_told(config))
         return await self.get(limit_id)
 
     async def delete(self, actor: str, limit_id: str) -> None:
-        """Delete it with its counters. Raises NotFound."""
+        """Delete it with its counters. Raises NotFound or ManagedByFile."""
         async with self._changes.begin(actor) as change:
-            found(await limits.get_limit(change.conn, limit_id), "limit", limit_id)
+            changeable(await limits.get_limit(change.conn, limit_id), "limit", limit_id)
             await limits.delete_limit(change.conn, limit_id)
             await change.audit("limit.delete", limit_id)
 
@@ -125,5 +127,5 @@ def _view(row: Any, uses: list[Any], moment: float) -> Limit:
     ]
     return Limit(
         row.id, row.name, row.subject_kind, row.subject, row.measure, row.amount, row.period, row.action,
-        row.enabled, own[:MOST_USES], row.created_at, row.updated_at,
+        row.enabled, own[:MOST_USES], managed_of(row), row.created_at, row.updated_at,
     )  # fmt: skip

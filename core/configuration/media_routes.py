@@ -74,13 +74,20 @@ def media_route_values(route_id: str, config: MediaRouteInput) -> dict[str, Any]
     }  # fmt: skip
 
 
-def line_problems(config: MediaRouteInput, known: Sequence[str]) -> list[Problem]:
-    """Lines that name none of the providers which make pictures or videos."""
+def line_problems(config: MediaRouteInput, able: Sequence[str], known: Sequence[str]) -> list[Problem]:
+    """Lines that name no provider which makes pictures or videos (`able`; `known` are all), or no model."""
     problems = []
     for at, line in enumerate(config.candidates):
+        place = f"candidates[{at}]"
         provider, colon, model = line.partition(":")
-        if line != AUTO and (provider not in known or not colon or not model):
-            problems.append(no_such(f"candidates[{at}]", "provider", provider, known))
+        if line == AUTO:
+            continue
+        if not colon or not model.strip():
+            problems.append(Problem(place, "media_line", {"given": line}))
+        elif provider in known and provider not in able:
+            problems.append(Problem(place, "makes_no_media", {"given": provider}))
+        elif provider not in able:
+            problems.append(no_such(place, "provider", provider, able))
     return problems
 
 
@@ -90,7 +97,9 @@ class MediaRoutes(Slugged[MediaRouteView, NewMediaRoute, MediaRouteInput]):
     kind, what, audited = Row, "media_route", "media_route"
 
     async def _problems(self, conn: AsyncConnection, config: MediaRouteInput) -> list[Problem]:
-        return line_problems(config, [one.id for one in await all_providers(conn) if makes_media(one.kind)])
+        rows = await all_providers(conn)
+        able = [one.id for one in rows if makes_media(one.kind)]
+        return line_problems(config, able, [one.id for one in rows])
 
     async def _users(self, conn: AsyncConnection, row_id: str) -> list[str]:
         rows = await all_channels(conn)

@@ -97,6 +97,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         'must be "provider:model", "provider:auto" or "knowledge": {given} is not',
         "должно быть «provider:model», «provider:auto» или «knowledge», а не {given}",
     ),
+    "media_line": (
+        'must be "provider:model", "provider:auto" or "auto": {given} is not',
+        "должно быть «provider:model», «provider:auto» или «auto», а не {given}",
+    ),
+    "makes_no_media": (
+        "names the provider {given}, which makes neither pictures nor videos",
+        "указывает на провайдера {given}, а он не делает ни картинок, ни видео",
+    ),
     "pattern": ("cannot be used: {en}", "не годится: {ru}"),
     "color": ("must be a colour such as #2563eb", "должно быть цветом вида #2563eb"),
     "key_shape": (
@@ -157,6 +165,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "file_no_such": ("names {what} {id}, which this file does not have{near}",
                      "указывает на то, чего в этом файле нет: {what} {id}{near}"),
+    "limit_whose": (
+        "needs bot or widget: one of them alone for subject_kind \"instance\", together with subject for "
+        "\"user\" and \"conversation\"; no other kind has them",
+        "нужен bot или widget: один из них при subject_kind \"instance\", вместе с subject при "
+        "\"user\" и \"conversation\"; у других видов их нет",
+    ),
     "taken_by_panel": ("was made in the panel already: choose another id, or delete it there",
                        "уже создано в панели: выберите другой id или удалите его там"),
     "path_missing": ("names a file that does not exist: {path}", "указывает на файл, которого нет: {path}"),

@@ -1,12 +1,12 @@
 """Bringing the rows in line with a fleet file: idempotent, in one transaction, nothing is deleted."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.configuration.changes import FILE, GONE, PANEL, channel_secret, key_secret, proxies_secret
+from core.configuration.changes import FILE, GONE, PANEL, channel_secret, key_secret, no_such, proxies_secret
 from core.configuration.channels import (
     BOT,
     WIDGET,
@@ -18,19 +18,33 @@ from core.configuration.channels import (
 )
 from core.configuration.characters import character_values
 from core.configuration.errors import Problem
+from core.configuration.media_routes import media_route_values
+from core.configuration.presets import preset_values
 from core.configuration.provider_configs import NewProvider
-from core.configuration.providers import key_hint, provider_values, proxy_hints
+from core.configuration.providers import HERE, key_hint, provider_values, proxy_hints
 from core.configuration.routes import route_values
 from core.fleet.file_entries import BotEntry, Fleet, WidgetEntry
 from core.fleet.file_knowledge import FLEET_BASE, FiledKnowledge, ReadDocuments, read_new_documents
 from core.fleet.file_reading import FleetErrors
 from core.secrets import BadKey, Vault
-from db import channels, knowledge, operators, providers, routes, settings, slugs
-from db.base import new_id
+from db import (
+    channels,
+    gateway_keys,
+    knowledge,
+    limits,
+    media,
+    operators,
+    providers,
+    routes,
+    settings,
+    slugs,
+)  # fmt: skip
+from db.base import Row, new_id
 from db.database import Database
 
 __all__ = ["FLEET_BASE", "apply_fleet"]
 ACTOR = "fleet file"
+NOTHING: Mapping[str, Any] = {}
 
 
 async def apply_fleet(database: Database, fleet: Fleet, vault: Vault) -> bool:
@@ -67,8 +81,13 @@ class _Applied:
         await self._rows(routes.Route, "routes", [(r.id, route_values(r.id, r)) for r in fleet.routes])
         characters = [(c.id, character_values(c.id, c)) for c in fleet.characters]
         await self._rows(routes.Character, "characters", characters)
+        made = [(one.id, media_route_values(one.id, one)) for one in fleet.media_routes]
+        await self._rows(media.MediaRoute, "media_routes", made)
+        presets = [(one.id, preset_values(one.id, one)) for one in fleet.presets]
+        await self._rows(media.Preset, "presets", presets, {"standard": False})
         await self._channels(BOT, "bots", fleet.bots)
         await self._channels(WIDGET, "widgets", fleet.widgets)
+        await self._rows(limits.Limit, "limits", await self._limits(fleet), {"enabled": False})
         content = FiledKnowledge(conn)
         await content.apply(fleet, documents)
         self.changed += content.changed
@@ -99,10 +118,12 @@ class _Applied:
 
     async def _rows(
         self,
-        kind: type[routes.Route] | type[routes.Character],
+        kind: type[Row],
         section: str,
         wanted: Sequence[tuple[str, dict[str, Any]]],
+        gone: Mapping[str, Any] = NOTHING,
     ) -> None:
+        """Rows as they are `wanted`; those that the file named before get what `gone` says."""
         rows = {row.id: row for row in await slugs.all_of(self._conn, kind)}
         for position, (row_id, values) in enumerate(wanted):
             values = {**values, "managed": FILE}
@@ -113,8 +134,23 @@ class _Applied:
                 await slugs.save_one(self._conn, kind, row_id, **values)
         for row in rows.values():
             if row.managed == FILE:
-                await slugs.save_one(self._conn, kind, row.id, managed=GONE)
+                await slugs.save_one(self._conn, kind, row.id, managed=GONE, **gone)
                 self.changed.append(f"{section} {row.id}")
+
+    async def _limits(self, fleet: Fleet) -> list[tuple[str, dict[str, Any]]]:
+        """The columns of limits, with instances by their channels."""
+        known = {(row.kind, row.slug): row.id for row in await channels.all_channels(self._conn)}
+        found = []
+        for position, entry in enumerate(fleet.limits):
+            values = entry.model_dump(exclude={"id", "bot", "widget"})
+            if entry.bot or entry.widget:
+                channel = known.get((BOT, entry.bot) if entry.bot else (WIDGET, entry.widget), "")
+                values["subject"] = f"{channel}/{entry.subject}" if entry.subject else channel
+            named = entry.subject if entry.subject_kind == "key" else ""
+            if named and await gateway_keys.find_key(self._conn, named) is None:
+                self.problems.append(no_such(f"limits[{position}].subject", "key", named, ()))
+            found.append((entry.id, {**values, "name": entry.name or entry.id}))
+        return found
 
     async def _providers(self, fleet: Fleet) -> None:
         rows = {row.id: row for row in await providers.all_providers(self._conn)}
@@ -124,6 +160,9 @@ class _Applied:
                 continue
             values = {**provider_values(entry.id, entry), "managed": FILE}
             values["config"] = proxy_hints(values["config"], entry.proxies or ())
+            same = row is not None and (row.kind, row.base_url) == (entry.kind, entry.base_url)
+            if same and row.config.get(HERE):
+                values["config"][HERE] = True
             values["proxies"] = self._proxies(entry, row)
             if self._differs(row, values, f"providers {entry.id}"):
                 await providers.save_provider(self._conn, entry.id, **values)

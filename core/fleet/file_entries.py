@@ -5,6 +5,10 @@ from pathlib import Path
 
 from core.configuration.character_configs import NewCharacter
 from core.configuration.configs import Config, FaqInput, NewBot, NewWidget
+from core.configuration.errors import Problem
+from core.configuration.limit_configs import LimitInput
+from core.configuration.media_routes import NewMediaRoute
+from core.configuration.preset_configs import NewPreset
 from core.configuration.provider_configs import NewProvider
 from core.configuration.route_configs import NewRoute
 from core.configuration.values import ShortText, Slug, Token
@@ -36,10 +40,36 @@ class DocumentEntry(Config):
     base: Slug | None = None
 
 
+class LimitEntry(LimitInput):
+    """A limit with its id; `bot` or `widget` says whose users, whose conversation or which instance."""
+
+    id: Slug
+    bot: Slug | None = None
+    widget: Slug | None = None
+
+
+def limit_problems(entry: LimitEntry) -> list[Problem]:
+    """A subject that does not go with its kind."""
+    own = [name for name in ("bot", "widget") if getattr(entry, name)]
+    match entry.subject_kind:
+        case "instance":
+            good = len(own) < 2 and not entry.subject
+        case "user" | "conversation":
+            good = len(own) == bool(entry.subject)
+        case "all" if entry.subject:
+            return [Problem("subject", "subject_unwanted")]
+        case _:
+            good = not own
+    return [] if good else [Problem(own[0] if own else "subject", "limit_whose")]
+
+
 SECTIONS: dict[str, type[Config]] = {
     "providers": NewProvider,
     "routes": NewRoute,
     "characters": NewCharacter,
+    "media_routes": NewMediaRoute,
+    "presets": NewPreset,
+    "limits": LimitEntry,
     "bots": BotEntry,
     "widgets": WidgetEntry,
     "faq": FaqEntry,
@@ -64,6 +94,9 @@ class Fleet:
     providers: tuple[NewProvider, ...] = ()
     routes: tuple[NewRoute, ...] = ()
     characters: tuple[NewCharacter, ...] = ()
+    media_routes: tuple[NewMediaRoute, ...] = ()
+    presets: tuple[NewPreset, ...] = ()
+    limits: tuple[LimitEntry, ...] = ()
     bots: tuple[BotEntry, ...] = ()
     widgets: tuple[WidgetEntry, ...] = ()
     faq: tuple[FaqEntry, ...] = ()

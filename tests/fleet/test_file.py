@@ -28,6 +28,23 @@ def bot(**fields: str) -> str:
     return "[[bots]]\n" + "".join(f'{name} = "{value}"\n' for name, value in values.items())
 
 
+def media(candidates: str) -> str:
+    return f'[[media_routes]]\nid = "i"\nmakes = "image"\ncandidates = [{candidates}]\n'
+
+
+def limit(kind: str, **fields: object) -> str:
+    values = {
+        "id": '"l"',
+        "subject_kind": kind,
+        "measure": '"money"',
+        "amount": 1,
+        "period": '"day"',
+        **fields,
+    }
+    return "[[limits]]\n" + "".join(f"{name} = {value}\n" for name, value in values.items())
+
+
+CHAT = '[[providers]]\nid = "groq"\nkind = "groq"\n'
 MISTAKES = [
     ('[[bots]\nid = "a"', "line 1, column 7: is not TOML: "),
     ('[[bots]]\nid = "a"\nid = "b"\n', "line 3, column 9: is not TOML: "),
@@ -63,6 +80,23 @@ MISTAKES = [
     ('[[routes]]\nid = "r"\ncandidates = ["gpt"]', "routes[0].candidates[0]: must be "),
     ('[[routes]]\nid = "r"\ncandidates = ["p:m"]', "routes[0].candidates[0]: names the provider p, which"),
     ('[[routes]]\nid = "r"\ncandidates = ["p:m"]\ntop_p = inf', "routes[0].top_p: must be a number"),
+    ('[[media_routes]]\nid = "i"\nmakes = "sound"', "media_routes[0].makes: must be one of image, video"),
+    (media('"p:m"'), "media_routes[0].candidates[0]: names the provider p, which does not exist"),
+    (media('"engine"'), 'media_routes[0].candidates[0]: must be "provider:model"'),
+    (CHAT + media('"groq:m"'), "media_routes[0].candidates[0]: names the provider groq, which makes neither"),
+    (media('"auto"') * 2, "media_routes[1].id: is the same as media_routes[0].id"),
+    (media('"auto"') + bot(image_route="j"), "bots[0].image_route: names the media route j, which this file"),
+    (media('"auto"') + bot(video_route="i"), "bots[0].video_route: names the media route i, which this file"),
+    ('[[presets]]\nid = "p"\nvalues = { steps = 0 }', "presets[0].values.steps: must be from 1 to 1000"),
+    ('[[presets]]\nid = "p"\nlimits = { steps = 3 }', "presets[0].limits.steps: "),
+    (limit('"all"', amount=-1), "limits[0].amount: must be at least 0"),
+    (limit('"all"', id='"A"'), "limits[0].id: must have 1 to 32 characters"),
+    (limit('"all"', subject='"x"'), "limits[0].subject: must be empty for a limit over all"),
+    (limit('"all"', bot='"shop"') + bot(), "limits[0].bot: needs bot or widget"),
+    (limit('"instance"', subject='"shop"'), "limits[0].subject: needs bot or widget"),
+    (limit('"user"', bot='"shop"') + bot(), "limits[0].bot: needs bot or widget"),
+    (limit('"instance"', bot='"shpo"') + bot(), "limits[0].bot: names the bot or widget shpo, which this"),
+    (limit('"provider"', subject='"p"'), "limits[0].subject: names the provider p, which this file does not"),
     ('[[characters]]\nid = "c"\nprompt = 1979-05-27', "characters[0].prompt: must be a text"),
     ('[[faq]]\nquestion = "a"', "faq[0].answer: is required"),
     ('[[faq]]\nquestion = "(a"\nanswer = "b"\nmatch = "regex"', "faq[0].question: cannot be used: "),

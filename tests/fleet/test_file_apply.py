@@ -7,12 +7,16 @@ import pytest
 
 from core.configuration.changes import SETUP
 from core.configuration.configs import NewBot
+from core.configuration.errors import ManagedByFile
+from core.configuration.limit_configs import LimitInput
+from core.configuration.media_routes import MediaRouteInput
+from core.configuration.preset_configs import PresetInput
 from core.configuration.provider_configs import NewProvider
 from core.configuration.route_configs import NewRoute
 from core.fleet.file import Fleet, FleetErrors, apply_fleet, parse_fleet
 from core.instances import load_instance
 from core.secrets import Vault
-from db import channels, knowledge, operators, providers, routes, settings, slugs
+from db import channels, knowledge, limits, media, operators, providers, routes, settings, slugs
 from db.database import Database
 from tests.core.configuration_fixtures import OTHER_TOKEN, TOKEN, configuration_of
 
@@ -28,8 +32,28 @@ top_p = 0.5
 [[characters]]
 id = "anna"
 prompt = "Be brief."
+[[media_routes]]
+id = "shop-pictures"
+makes = "image"
+candidates = ["main:gpt-image-1", "engine:auto"]
+blocked_words = ["logo"]
+[[presets]]
+id = "quick"
+models = "gpt-image-*"
+values = {{ steps = 8 }}
+limits = {{ steps = [1, 20] }}
+[[limits]]
+id = "shop-money"
+subject_kind = "instance"
+bot = "shop"
+measure = "money"
+amount = 2.5
+period = "day"
+action = "stop"
 [[bots]]
 id = "shop"
+image_route = "shop-pictures"
+video_route = "off"
 token = "{TOKEN}"
 character = "anna"
 base = "tea"
@@ -79,6 +103,9 @@ async def everything(database: Database) -> dict[str, Any]:
             "keys": await providers.keys_of(conn),
             "routes": {row.id: row for row in await slugs.all_of(conn, routes.Route)},
             "characters": {row.id: row for row in await slugs.all_of(conn, routes.Character)},
+            "media_routes": {row.id: row for row in await slugs.all_of(conn, media.MediaRoute)},
+            "presets": {row.id: row for row in await slugs.all_of(conn, media.Preset)},
+            "limits": {row.id: row for row in await limits.all_limits(conn)},
             "faq": {row.question: row for row in await knowledge.faqs_of(conn, bases)},
             "documents": {
                 row.name: row for base in bases for row in await knowledge.documents_of(conn, base)
@@ -98,6 +125,11 @@ async def test_a_whole_file_becomes_rows(database: Database, folder: Path, vault
     keys = [vault.open(key.secret, f"provider_key.secret.{key.id}") for key in rows["keys"]]
     assert keys == ["sk-aaaaaaaaaaaa", "sk-bbbbbbbbbbbb"]
     assert rows["routes"]["default"].settings == {"top_p": 0.5}
+    assert rows["media_routes"]["shop-pictures"].settings == {"blocked_words": ["logo"]}
+    assert (shop.config["image_route"], shop.config["video_route"]) == ("shop-pictures", "off")
+    assert (rows["presets"]["quick"].values, rows["presets"]["quick"].standard) == ({"steps": 8}, True)
+    bound = rows["limits"]["shop-money"]
+    assert (bound.subject, bound.amount, bound.action, bound.enabled) == (shop.id, 2.5, "stop", True)
     assert {row.managed for part in rows.values() if isinstance(part, dict) for row in part.values()} == {
         "file"
     }
@@ -167,7 +199,8 @@ async def test_what_the_file_stops_naming_is_stopped_and_marked(
     parts = [part for part in gone.values() if isinstance(part, dict)]
     assert {row.managed for part in parts for row in part.values()} == {"file-gone"}
     assert [len(part) for part in parts] == [len(p) for p in before.values() if isinstance(p, dict)]
-    assert not any(row.enabled for row in (*gone["channels"].values(), *gone["providers"].values()))
+    off = (*gone["channels"].values(), *gone["providers"].values(), *gone["limits"].values())
+    assert not any(row.enabled for row in off) and not gone["presets"]["quick"].standard
     async with database.reading() as conn:
         instance = await load_instance(conn, gone["channels"]["shop"].id, {})
         base = await knowledge.get_base(conn, "tea")
@@ -182,6 +215,56 @@ async def test_what_the_file_stops_naming_is_stopped_and_marked(
     assert back["channels"]["shop"].id == before["channels"]["shop"].id
     assert back["channels"]["shop"].secret == before["channels"]["shop"].secret
     assert back["channels"]["shop"].enabled and back["providers"]["main"].enabled
+    assert back["limits"]["shop-money"].enabled and back["presets"]["quick"].standard
+
+
+async def test_what_the_file_manages_is_not_changed_elsewhere(
+    database: Database, folder: Path, vault: Vault
+) -> None:
+    await apply_fleet(database, fleet_of(folder), vault)
+    panel = configuration_of(database)
+    bound = LimitInput(subject_kind="all", measure="money", amount=1, period="day")
+    changes = [
+        panel.media_routes.change("ann", "shop-pictures", MediaRouteInput(makes="image")),
+        panel.presets.change("ann", "quick", PresetInput()), panel.presets.delete("ann", "quick"),
+        panel.limits.change("ann", "shop-money", bound), panel.limits.delete("ann", "shop-money"),
+    ]  # fmt: skip
+    for change in changes:
+        with pytest.raises(ManagedByFile):
+            await change
+    assert (await panel.limits.get("shop-money")).managed == "file"
+    await apply_fleet(database, fleet_of(folder, ""), vault)
+    assert (await panel.limits.change("ann", "shop-money", bound)).managed == ""
+    assert await apply_fleet(database, fleet_of(folder, ""), vault) is False
+
+
+async def test_a_limit_of_a_key_that_is_not_there(database: Database, folder: Path, vault: Vault) -> None:
+    text = """
+        [[limits]]
+        id = "k"
+        subject_kind = "key"
+        subject = "nobody"
+        measure = "messages"
+        amount = 1
+        period = "day"
+    """
+    with pytest.raises(FleetErrors) as caught:
+        await apply_fleet(database, fleet_of(folder, text), vault)
+    assert caught.value.lines() == ["limits[0].subject: names the key nobody, which does not exist"]
+
+
+async def test_this_machines_engine_host_stays_it(database: Database, folder: Path, vault: Vault) -> None:
+    address = "http://127.0.0.1:8009/v1"
+    async with database.transaction() as conn:
+        await providers.save_provider(
+            conn, "engine", kind="engine", name="e", base_url=address, config={"here": True}, enabled=True,
+            managed=SETUP,
+        )  # fmt: skip
+    text = f'[[providers]]\nid = "engine"\nkind = "engine"\nbase_url = "{address}"\n'
+    for expected in (True, False):
+        assert await apply_fleet(database, fleet_of(folder, text), vault) is expected
+    row = (await everything(database))["providers"]["engine"]
+    assert (row.managed, row.config) == ("file", {"here": True})
 
 
 async def test_one_section_less(database: Database, folder: Path, vault: Vault) -> None:
@@ -249,7 +332,7 @@ async def test_a_token_moves_to_another_bot_of_the_file(
     database: Database, folder: Path, vault: Vault
 ) -> None:
     await apply_fleet(database, fleet_of(folder), vault)
-    await apply_fleet(database, fleet_of(folder, WHOLE.replace('id = "shop"', 'id = "store"')), vault)
+    await apply_fleet(database, fleet_of(folder, WHOLE.replace(' = "shop"', ' = "store"')), vault)
     rows = (await everything(database))["channels"]
     assert (rows["shop"].managed, rows["store"].managed) == ("file-gone", "file")
 
