@@ -5,26 +5,32 @@ from typing import Any
 from starlette.datastructures import FormData
 
 from admin.pages.changes import Values, many_of, text_of, texts_of
-from core.configuration.provider_configs import NUMBERS
+from core.configuration.provider_configs import MEDIA_NUMBERS, NUMBERS
 
 ABILITIES = ("free", "vision", "tools", "json", "reasoning")
 FACTS = ("quality", "context", "price_in", "price_out")
 NO = "no-"
+LARGEST = "media_largest"  # people type MB
+MEGABYTE = 1 << 20
 
 
 def read(form: FormData) -> Values:
     """Values of the configuration; keys and proxies only where they were typed."""
-    values = texts_of(form, "kind", "name", "base_url")
+    values = texts_of(form, "kind", "name", "base_url", "location")
     if keys := many_of(form, "keys"):
         values["keys"] = keys
     if proxies := many_of(form, "proxies"):
         values["proxies"] = proxies
-    numbers = {name: text.replace(",", ".") for name, text in texts_of(form, *NUMBERS).items()}
+    typed = texts_of(form, *NUMBERS, *MEDIA_NUMBERS)
+    numbers = {name: text.replace(",", ".") for name, text in typed.items()}
+    if LARGEST in numbers:
+        numbers[LARGEST] = _bytes_of(numbers[LARGEST])
     return {
         **values,
         **numbers,
         "headers": dict(_header(line) for line in many_of(form, "headers")),
         "models": [_model(line) for line in many_of(form, "models")],
+        "result_hosts": many_of(form, "result_hosts"),
         "enabled": text_of(form, "enabled") == "on",
         "stream": text_of(form, "whole_only") != "on",
         "private": text_of(form, "private") == "on",
@@ -34,7 +40,9 @@ def read(form: FormData) -> Values:
 
 def fill(row: Any) -> Values:
     """What the form shows of a provider."""
-    numbers = {name: _number(getattr(row, name)) for name in NUMBERS}
+    numbers = {name: _number(getattr(row, name)) for name in (*NUMBERS, *MEDIA_NUMBERS)}
+    if row.media_largest is not None:
+        numbers[LARGEST] = _number(row.media_largest / MEGABYTE)
     flags = {name: "on" if getattr(row, name) else "" for name in ("enabled", "private", "billed")}
     return {
         "kind": row.kind,
@@ -45,7 +53,17 @@ def fill(row: Any) -> Values:
         "whole_only": "" if row.stream else "on",
         "headers": "\n".join(f"{name}: {value}" for name, value in row.headers.items()),
         "models": "\n".join(map(_line, row.models)),
+        "result_hosts": "\n".join(row.result_hosts),
+        "location": row.location or "",
     }
+
+
+def _bytes_of(text: str) -> str:
+    """MB as bytes; what is no number stays for the form to say so."""
+    try:
+        return str(round(float(text) * MEGABYTE))
+    except (ValueError, OverflowError):
+        return text
 
 
 def _header(line: str) -> tuple[str, str]:

@@ -18,6 +18,8 @@ from admin.sign_in import MayChange, SignedIn
 from core.configuration.provider_configs import NewProvider, ProviderInput
 from db.base import now
 from providers.catalog import vendors
+from providers.media.cards import vendor_cards
+from providers.media.registry import makes_media
 
 router = APIRouter()
 MODEL_FROM = {"key-model": 3, "model": 3, "route": 4}  # where a scope names its model
@@ -36,8 +38,12 @@ class Resting:
 async def catalogue(request: Request) -> Values:
     """The vendors to choose from."""
     known = list(vendors().values())
-    free = {one.kind for one in known if any(model.free for model in one.models)}
-    return {"vendors": known, "free": free, "asked": dict(request.query_params), "tested": Tested(done=False)}
+    return {
+        "vendors": known, "asked": dict(request.query_params), "tested": Tested(done=False),
+        "free": {one.kind for one in known if any(model.free for model in one.models)},
+        "media": {one.kind for one in known if makes_media(one.kind)},
+        "mutes": {one.kind for one in known if not one.chat}, "cards": vendor_cards(),
+    }  # fmt: skip
 
 
 async def health(request: Request, row: Any) -> Values:
@@ -77,7 +83,10 @@ async def providers(request: Request, _: SignedIn) -> Response:
     figures = await figures_of(services_of(request), midnight(request))
     states = {one.id: one for one in figures.providers}
     labels = {vendor.kind: vendor.label for vendor in vendors().values()}
-    return await show(request, "providers.html", "providers", rows=rows, health=states, labels=labels)
+    mute = {vendor.kind for vendor in vendors().values() if not vendor.chat}
+    return await show(
+        request, "providers.html", "providers", rows=rows, health=states, labels=labels, mute=mute
+    )
 
 
 add_forms(router, PROVIDERS)
