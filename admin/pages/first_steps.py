@@ -12,7 +12,7 @@ from admin.pages.changes import actor, changed, errors_of
 from admin.pages.page import back, show
 from admin.services import Services, services_of
 from admin.sign_in import MayChange, SignedIn
-from core.configuration.changes import Changes
+from core.configuration.changes import SETUP, Changes
 from core.configuration.channels import BOT
 from core.configuration.errors import ConfigurationError, NotFound
 from core.fleet.control import ControlError
@@ -43,7 +43,8 @@ async def first_steps(services: Services) -> Steps:
         offers = await open_offers(conn)
         providers = await all_providers(conn)
         bots = await all_channels(conn, BOT)
-    return Steps(offers, bool(providers), bool(bots))
+    own = [row for row in providers if row.managed != SETUP]  # this machine's demo painter came by itself
+    return Steps(offers, bool(own), bool(bots))
 
 
 @router.get("/welcome")

@@ -31,6 +31,7 @@ from db.artifacts import (
     get_artifact,
     models_made,
 )
+from db.jobs import get_job
 from db.operators import add_audit
 
 router = APIRouter()
@@ -111,13 +112,13 @@ async def order(request: Request, artifact_id: str, kind: str, person: MayChange
     await row_of(request, artifact_id)
     t = language_of(request)
     try:
-        await submit_again(services_of(request), artifact_id, kind, t.code)
+        job_id = await submit_again(services_of(request), artifact_id, kind, t.code)
     except (CannotOrder, NotOrdered):
         problem = t("No media route does this now. Make one, or turn its provider on.")
     except ControlError:
         problem = t("The supervisor does not answer: it waits until it does.")
     else:
-        return back(f"/gallery/{artifact_id}", "ordered")
+        return back(f"/queue/{job_id}", "ordered")
     context = await _context(request, artifact_id)
     return await show(request, "artifact.html", "gallery", 422, errors={"": problem}, **context)
 
@@ -128,11 +129,12 @@ async def _context(request: Request, artifact_id: str) -> Values:
         parent = await get_artifact(conn, row.parent_id) if row.parent_id else None
         children = await children_of(conn, row.id, MOST_CHILDREN)
         kinds = kinds_for(row, await media_routes(conn))
+        job = await get_job(conn, row.job_id) if row.job_id else None
     instances = {one.id: one for one in (await fleet(request)).instances}
     signer, t = await signer_of(request), language_of(request)
     return {
         "row": row, "one": tile(row), "kinds": [(kind, t(KINDS[kind])) for kind in kinds],
-        "facts": details(row, t), "instance": instances.get(row.channel_id),
+        "facts": details(row, t), "job": job, "instance": instances.get(row.channel_id),
         "parent": tile(parent) if parent is not None else None, "children": [tile(one) for one in children],
         "link": services_of(request).settings.url + signer.path(row),
     }  # fmt: skip

@@ -1,5 +1,6 @@
 """The gallery over HTTP: who may see a file, ranges, search, orders, deletion."""
 
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -155,7 +156,9 @@ async def test_ordering_more_of_it(owned: Panel, store: Store, tmp_path: Path) -
     assert refused.status_code == 422 and "No media route does this now" in refused.text
     assert (await owned.post(f"/gallery/{made}/nonsense")).status_code == 404
     again = await owned.post(f"/gallery/{made}/again")
-    assert again.headers["location"] == f"/gallery/{made}?done=ordered"
+    assert re.fullmatch(r"/queue/[0-9a-f-]{36}\?done=ordered", again.headers["location"])
+    job_page = (await owned.client.get(again.headers["location"])).text
+    assert "What was asked for" in job_page
     async with owned.database.transaction() as conn:
         await save_provider(conn, "engine", kind="engine", name="", config={}, enabled=True)
         route = {"name": "Images", "makes": "image", "candidates": ["auto"], "settings": {}, "managed": ""}
