@@ -14,7 +14,7 @@ from core.messages import Attachment, InboundMessage
 from core.moments import when
 from core.routing.attempts import Attempt, Skipped
 from core.sampling import LENGTHS
-from core.texts import text
+from core.texts import TEXTS, text
 from db.base import now
 
 LONGEST_QUESTION = 32_000  # characters
@@ -48,7 +48,7 @@ class Answer:
     title: str = ""
     job: str = ""
     calls: tuple[tuple[str, str], ...] = ()
-    also: Callable[[AsyncConnection], Awaitable[None]] | None = None
+    also: Callable[[AsyncConnection], Awaitable[object]] | None = None
 
 
 RETRY_BUTTON = (("retry", "retry"),)
@@ -56,6 +56,8 @@ FUTILE = (
     "cannot_see",
     "moderated",
     "over_limit",
+    "over_limit_pictures",
+    "over_limit_videos",
     "too_long_for_models",
 )  # the same question would end the same way
 USUAL = "reset"
@@ -83,9 +85,10 @@ def failure(key: str, language: str, **values: object) -> Answer:
     return Answer(words, "error", key, status="failed", keep=True, buttons=buttons)
 
 
-def over_limit(resets_at: float | None, language: str) -> Answer:
+def over_limit(resets_at: float | None, language: str, measure: str = "") -> Answer:
     """What a user reads who has used up a limit: when they may go on."""
-    return failure("over_limit", language, when=when(resets_at, now(), language))
+    key = f"over_limit_{measure}"
+    return failure(key if key in TEXTS else "over_limit", language, when=when(resets_at, now(), language))
 
 
 def command(instance: Instance, message: InboundMessage, language: str) -> Answer | None:

@@ -87,6 +87,14 @@ TEXTS: dict[str, dict[str, str]] = {
         "en": "The limit for now is used up. You can go on {when}.",
         "ru": "Лимит на сейчас исчерпан. Продолжить можно {when}.",
     },
+    "over_limit_pictures": {
+        "en": "That is more pictures than the limit leaves for now. You can go on {when}.",
+        "ru": "Столько картинок лимит сейчас не позволяет. Продолжить можно {when}.",
+    },
+    "over_limit_videos": {
+        "en": "That is more videos than the limit leaves for now. You can go on {when}.",
+        "ru": "Столько видео лимит сейчас не позволяет. Продолжить можно {when}.",
+    },
     "too_long_for_models": {
         "en": "This is too long for me: about {size} tokens, and I can read {largest}. Please shorten it, or "
         "begin anew with /new.",

@@ -28,8 +28,8 @@ LONGEST = 32 * 86400.0  # seconds; no period is longer
 
 
 class Limit(Row):
-    """At most `amount` of `measure` (messages, tokens, or money in US dollars) in each `period`
-    (minute, hour, day, month; they begin by the UTC clock).
+    """At most `amount` of `measure` (messages, tokens, money in US dollars, pictures, videos) in each
+    `period` (minute, hour, day, month; they begin by the UTC clock).
 
     `subject_kind` is user, conversation, instance, provider, key or all; `subject` names one of them
     ("" means each of them by itself): an instance's channel id, a provider's slug, a gateway key's id,

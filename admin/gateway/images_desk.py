@@ -16,20 +16,17 @@ from admin.services import Services
 from core.jobs.candidates import Candidate, candidates_for
 from core.jobs.order import Order, Source, Wish
 from core.jobs.submit import HOURS, LONGEST_PROMPT, NotOrdered, cancel, ordered_before, place, retry
-from core.limits.jobs import payer_of, reserve_job
-from core.limits.limits import Grant, Limits
+from core.limits.jobs import Need, Room, payer_of, reserve_job
+from core.limits.limits import Limits
 from core.limits.payer import Payer
 from core.limits.rule import rules_of
 from core.media.artifacts_clearing import delete_files
 from core.media.presets import Presets
 from core.media.routes import ENGINE, MediaRoute
 from core.media.store import Store
-from core.routing.allowance import Allowance
-from core.routing.spec import RouteSpec
 from db import artifacts, gateway_keys, jobs
 from db.base import new_id
 from providers.media.cards import BadMediaRequest
-from providers.types import ProviderConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +81,7 @@ class Desk(Reading):
         if known := await self._known(order):
             return Placed(known, False)
         order = replace(order, wish=replace(wish, inputs=await self.inputs.keep(caller.key, ask.pictures)))
-        return await self._placed(caller, route, order, _price(found))
+        return await self._placed(caller, route, order, self._need(new_id(), wish, found))
 
     async def cancel(self, job_id: str) -> bool:
         """Cancel; False when it has ended already."""
@@ -103,12 +100,13 @@ class Desk(Reading):
         named = book.named_by(row.candidates)
         local = tuple(one.id for one in named if one.kind == ENGINE)
         lines, tasks = tuple(row.candidates), frozenset({wish.task})
-        route = MediaRoute(row.route_id or "", wish.task.makes, lines, tasks, local=local)
+        providers = tuple(one.id for one in named)
+        route = MediaRoute(row.route_id or "", wish.task.makes, lines, tasks, providers, local)
         _, found = await self._fitting(route, Ask("", wish))
-        grant = await self._reserve(payer_of(row), route.id, named, row.id, _price(found))
-        if grant.allowance != Allowance():
-            await self._limits.settle(grant, [])
-            raise limited(grant.allowance.resets_at)
+        room = await self._room(payer_of(row), route, self._need(row.id, wish, found))
+        if not room.whole:
+            await self._limits.settle(room.grant, [])
+            raise limited(room.grant.allowance.resets_at)
         async with self._database.transaction() as conn:
             waits = await retry(conn, row.id, self._ttl)
         await self._wake(row)
@@ -178,19 +176,14 @@ class Desk(Reading):
             raise ApiError(409, text, param="Idempotency-Key", code="idempotency_key_reused")
         return row
 
-    async def _placed(self, caller: Caller, route: MediaRoute, order: Order, price: float) -> Placed:
-        job_id = new_id()
-        book = await self._services.book.current()
-        named = tuple(book.providers[one] for one in route.providers if one in book.providers)
-        payer = Payer(caller.source, key_id=caller.key_id)
-        grant = await self._reserve(payer, route.id, named, job_id, price)
-        lines = _allowed(route, grant.allowance)
+    async def _placed(self, caller: Caller, route: MediaRoute, order: Order, need: Need) -> Placed:
+        room = await self._room(Payer(caller.source, key_id=caller.key_id), route, need)
         row: Any = None
         try:
-            if grant.allowance.stopped or not lines:
-                raise limited(grant.allowance.resets_at)
+            if not room.lines:
+                raise limited(room.grant.allowance.resets_at)
             async with self._database.transaction() as conn:
-                row = await place(conn, replace(order, candidates=lines), self._ttl, job_id)
+                row = await place(conn, replace(order, candidates=room.lines), self._ttl, need.job_id)
         except NotOrdered as error:
             raise not_ordered(error) from error
         except IntegrityError:  # the same key came twice at once
@@ -198,17 +191,18 @@ class Desk(Reading):
             if row is None:
                 raise
         finally:
-            if row is None or row.id != job_id:
-                await self._limits.settle(grant, [])
+            if row is None or row.id != need.job_id:
+                await self._limits.settle(room.grant, [])
         await self._services.control.wake("jobs")
-        return Placed(row, row.id == job_id)
+        return Placed(row, row.id == need.job_id)
 
-    async def _reserve(
-        self, payer: Payer, route_id: str, named: tuple[ProviderConfig, ...], job_id: str, price: float
-    ) -> Grant:
+    async def _room(self, payer: Payer, route: MediaRoute, need: Need) -> Room:
         rules = rules_of((await self._services.book.current()).limits)
-        held = (job_id, price, self._ttl * HOURS)
-        return await reserve_job(self._limits, payer, rules, RouteSpec(route_id, providers=named), held)
+        return await reserve_job(self._limits, payer, rules, route, need)
+
+    def _need(self, job_id: str, wish: Wish, found: Sequence[Candidate]) -> Need:
+        price = max((one.price or 0.0 for one in found), default=0.0)
+        return Need(job_id, wish.task, wish.count, price, self._ttl * HOURS)
 
 
 async def tell_uses(services: Services) -> None:
@@ -216,15 +210,3 @@ async def tell_uses(services: Services) -> None:
     if services.gateway_keys.due:
         async with services.database.transaction(durable=False) as conn:
             await gateway_keys.used(conn, services.gateway_keys.uses_to_tell())
-
-
-def _allowed(route: MediaRoute, allowance: Allowance) -> tuple[str, ...]:
-    """The lines that the limits leave."""
-    lines = route.candidates
-    if allowance.free_only:
-        lines = tuple(line for line in lines if line.partition(":")[0] in route.local)
-    return tuple(line for line in lines if line.partition(":")[0] not in allowance.exhausted)
-
-
-def _price(found: Sequence[Candidate]) -> float:
-    return max((one.price or 0.0 for one in found), default=0.0)

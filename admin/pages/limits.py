@@ -18,7 +18,10 @@ from core.configuration.limits import MOST_USES, Limit
 
 router = APIRouter()
 NAMED = ("instance", "provider", "key")
-MEASURES = {"messages": N_("messages"), "tokens": N_("tokens"), "money": N_("US dollars")}
+MEASURES = {
+    "messages": N_("messages"), "tokens": N_("tokens"), "money": N_("US dollars"),
+    "pictures": N_("pictures"), "videos": N_("videos"),
+}  # fmt: skip
 PERIODS = {"minute": N_("minute"), "hour": N_("hour"), "day": N_("day"), "month": N_("month")}
 THEN = {
     "free": N_("Free and local models go on"),

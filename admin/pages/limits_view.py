@@ -148,4 +148,8 @@ def _at_most(limit: Limit, t: Language) -> str:
         return t("at most %(amount)s", amount=_plain(limit, limit.amount, t))
     if limit.measure == "tokens":
         return t.plural("at most 1 token", "at most %(num)s tokens", int(limit.amount))
+    if limit.measure == "pictures":
+        return t.plural("at most 1 picture", "at most %(num)s pictures", int(limit.amount))
+    if limit.measure == "videos":
+        return t.plural("at most 1 video", "at most %(num)s videos", int(limit.amount))
     return t.plural("at most 1 message", "at most %(num)s messages", int(limit.amount))

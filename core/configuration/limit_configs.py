@@ -8,7 +8,7 @@ from core.configuration.configs import Config
 from core.configuration.values import Name, Readable, Stripped
 
 SubjectKind = Literal["user", "conversation", "instance", "provider", "key", "all"]
-Measure = Literal["messages", "tokens", "money"]
+Measure = Literal["messages", "tokens", "money", "pictures", "videos"]
 Period = Literal["minute", "hour", "day", "month"]
 Action = Literal["warn", "free", "stop"]
 Subject = Annotated[str, Stripped, Field(max_length=150), Readable]

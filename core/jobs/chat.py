@@ -1,11 +1,9 @@
 """Pictures and videos in a chat: from what a person says or presses to an order, or to a word on one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
-
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.answers import Answer, failure, over_limit, own
 from core.channel import Channel, PictureLost
@@ -13,20 +11,18 @@ from core.conversation import Past
 from core.instance import Instance
 from core.jobs.order import Order, Reply, Source, Wish
 from core.jobs.submit import HOURS, LONGEST_PROMPT, cancel, place, retry
-from core.limits.jobs import reserve_job
+from core.limits.jobs import Need, Room, reserve_job
 from core.limits.limits import Limits
 from core.limits.payer import Payer
 from core.media.intents import COMMANDS, Intent, from_command, from_words
 from core.media.moderation import allowed
 from core.media.routes import IMAGE, VIDEO, MediaRoute
 from core.messages import InboundMessage
-from core.routing.spec import RouteSpec
 from core.texts import text
 from core.uploads import Uploads
 from db import artifacts, jobs
 from db.database import Database
 from providers.media.types import Task
-from providers.types import ProviderConfig
 
 ON_JOBS = ("cancel", "again")
 ON_MADE = {"variations": IMAGE, "upscale": IMAGE, "animate": VIDEO}
@@ -106,28 +102,35 @@ async def ordered(desk: Desk, asked: Asked, intent: Intent) -> Answer:
 
 async def _placed(desk: Desk, asked: Asked, route: MediaRoute, wish: Wish) -> Answer:
     instance, message, language = asked.instance, asked.message, asked.language
-    conversation = f"{instance.id}/{message.chat_key}"
-    payer = Payer("chat", instance.id, conversation, message.user_key)
-    spec = RouteSpec(route.id, providers=tuple(ProviderConfig(one, "") for one in route.providers))
-    held = (asked.job, route.price * wish.count, TTL)
-    grant = await reserve_job(desk.limits, payer, instance.limits, spec, held)
-    lines = route.candidates
-    if grant.allowance.free_only:
-        lines = tuple(line for line in lines if line.partition(":")[0] in route.local)
-    lines = tuple(line for line in lines if line.partition(":")[0] not in grant.allowance.exhausted)
-    if grant.allowance.stopped or not lines:
-        return over_limit(grant.allowance.resets_at, language)
+    room = await _room(desk, asked, route, wish, asked.job)
+    if not room.lines:
+        return _over(room, language)
     offers = _offers(asked.instance, wish.task)
     order = Order(
-        wish, lines, "chat", route_id=route.id, channel_id=instance.id, chat_key=message.chat_key,
+        wish, room.lines, "chat", route_id=route.id, channel_id=instance.id, chat_key=message.chat_key,
         user_key=message.user_key, key=asked.job, language=language, queue=route.queue,
         reply=Reply(asked.own, message.reply_to, "", offers), rating=instance.character.rating,
     )  # fmt: skip
     answer = Answer(text(f"media_working_{wish.task.makes}", language), "job", asked.job, keep=True)
     answer.status = "working"
     answer.buttons = (("cancel", f"cancel:{asked.job}"),)
-    answer.job, answer.also = asked.job, partial(_place, order=order, job_id=asked.job)
+    answer.job, answer.also = asked.job, partial(place, order=order, job_id=asked.job)
     return answer
+
+
+async def _room(desk: Desk, asked: Asked, route: MediaRoute, wish: Wish, job_id: str) -> Room:
+    instance, message = asked.instance, asked.message
+    payer = Payer("chat", instance.id, f"{instance.id}/{message.chat_key}", message.user_key)
+    need = Need(job_id, wish.task, wish.count, route.price * wish.count, TTL)
+    room = await reserve_job(desk.limits, payer, instance.limits, route, need)
+    if not room.lines:
+        await desk.limits.settle(room.grant, [])
+    return room
+
+
+def _over(room: Room, language: str) -> Answer:
+    allowance = room.grant.allowance
+    return over_limit(allowance.resets_at, language, allowance.measure)
 
 
 def with_words(ordered: Answer, said: Answer) -> Answer:
@@ -138,10 +141,6 @@ def with_words(ordered: Answer, said: Answer) -> Answer:
     return ordered
 
 
-async def _place(conn: AsyncConnection, order: Order, job_id: str) -> None:
-    await place(conn, order, job_id=job_id)
-
-
 async def _on_job(desk: Desk, asked: Asked) -> Answer:
     """Cancel or repeat a job of this chat."""
     job_id = asked.message.argument
@@ -150,23 +149,26 @@ async def _on_job(desk: Desk, asked: Asked) -> Answer:
     if row is None or (row.channel_id, row.chat_key) != (asked.instance.id, asked.message.chat_key):
         return own("media_nothing_to_cancel", asked.language)
     answer = Answer("", "command", asked.message.command or "", status="silent", job=job_id)
-    if asked.message.command == "cancel":
-        if row.status in jobs.ENDED:
-            return own("media_nothing_to_cancel", asked.language)
-        answer.also = partial(_cancel, job_id=job_id)
-    elif row.status not in (jobs.FAILED, jobs.CANCELLED):
-        return own("media_nothing_to_cancel", asked.language)
-    else:
-        answer.also = partial(_again, job_id=job_id)
+    if asked.message.command == "cancel" and row.status not in jobs.ENDED:
+        answer.also = partial(cancel, job_id=job_id)
+        return answer
+    if asked.message.command == "again" and row.status in (jobs.FAILED, jobs.CANCELLED):
+        return await _once_more(desk, asked, row, answer)
+    return own("media_nothing_to_cancel", asked.language)
+
+
+async def _once_more(desk: Desk, asked: Asked, row: Any, answer: Answer) -> Answer:
+    """Let a job wait once more, as it was ordered, where the limits leave room for that."""
+    wish = Wish.from_json(row.request)
+    route = asked.instance.media.get(wish.task.makes)
+    if route is None:
+        return own(f"media_no_route_{wish.task.makes}", asked.language)
+    room = await _room(desk, asked, replace(route, candidates=tuple(row.candidates)), wish, row.id)
+    if not room.whole:
+        await desk.limits.settle(room.grant, [])
+        return _over(room, asked.language)
+    answer.also = partial(retry, job_id=row.id)
     return answer
-
-
-async def _cancel(conn: AsyncConnection, job_id: str) -> None:
-    await cancel(conn, job_id)
-
-
-async def _again(conn: AsyncConnection, job_id: str) -> None:
-    await retry(conn, job_id)
 
 
 async def _on_made(desk: Desk, asked: Asked) -> Answer:

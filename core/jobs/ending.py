@@ -100,7 +100,7 @@ async def finish(bench: Bench, job_id: str, attempt: int) -> None:
         for at, one in enumerate(made["files"]):
             values = artifact_values(Stored(**one), row, at, made["settings"], days)
             await artifacts.add_artifact(conn, **values)
-        await _account(conn, row, Ended(jobs.DONE), cost)
+        await _account(conn, row, Ended(jobs.DONE), cost, len(made["files"]))
         await answer_chat(conn, row, jobs.DONE, "", await artifacts.artifacts_of(conn, job_id))
     logger.info("job %s is done by %s:%s", job_id, row.provider_id, row.model)
     if scopes := await bench.scopes(row.submit):
@@ -117,14 +117,16 @@ async def end(bench: Bench, row: Any, ended: Ended, entry: dict[str, Any] | None
         if not await jobs.end_job(conn, row.id, row.attempt, ended.status, **values):
             return
         row = await jobs.get_job(conn, row.id)
-        await _account(conn, row, ended, None)
+        await _account(conn, row, ended)
         await answer_chat(conn, row, ended.status, ended.reason, [])
     logger.info("job %s has ended: %s %s", row.id, ended.status, ended.reason)
     await _tidy(bench, row)
     await _told(bench, row)
 
 
-async def _account(conn: AsyncConnection, row: Any, ended: Ended, cost: float | None) -> None:
+async def _account(
+    conn: AsyncConnection, row: Any, ended: Ended, cost: float | None = None, made: int = 0
+) -> None:
     """Usage: a row for each attempt at a model, and what the limits count."""
     moment = now()
     rows = [_usage(row, one, one["error_class"], None) for one in row.tried]
@@ -136,7 +138,7 @@ async def _account(conn: AsyncConnection, row: Any, ended: Ended, cost: float | 
         one["attempt"] = number
     if rows:
         await add_usage(conn, rows)
-    await settle_job(conn, row, rows)
+    await settle_job(conn, row, rows, made)
 
 
 def _usage(row: Any, one: dict[str, Any], outcome: str, cost: float | None) -> dict[str, Any]:

@@ -124,7 +124,7 @@ class Runner:
         async with self._bench.database.transaction() as conn:
             rows = await jobs.expire(conn, now())
             for row in rows:
-                await settle_job(conn, row, [])
+                await settle_job(conn, row)
                 await answer_chat(conn, row, jobs.FAILED, "expired", [])
         for row in rows:
             logger.info("job %s waited too long", row.id)

@@ -69,7 +69,7 @@ async def cancel(conn: AsyncConnection, job_id: str) -> str | None:
     status = await jobs.cancel_job(conn, job_id)
     if status == jobs.CANCELLED:
         row = await jobs.get_job(conn, job_id)
-        await settle_job(conn, row, [])
+        await settle_job(conn, row)
         await answer_chat(conn, row, jobs.CANCELLED, "cancelled", [])
     return status
 

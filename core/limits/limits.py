@@ -35,8 +35,9 @@ class Grant:
     reserved: Mapping[tuple[str, str], Rule] = field(default_factory=dict)
 
     async def settle(self, conn: AsyncConnection, usage: Sequence[Mapping[str, Any]]) -> None:
-        """Count what the answer used: rows of its attempts (provider_id, outcome, tokens, cost). Call it in
-        the transaction that stores them; a second call counts nothing."""
+        """Count what the answer used: rows of its attempts (provider_id, outcome, tokens, cost, and how many
+        pictures or videos they made). Call it in the transaction that stores them; a second call counts
+        nothing."""
         if self.reserved:
             await rows.settle(conn, self.request_id, lambda *counter: self._used(counter, usage))
 
@@ -52,6 +53,8 @@ class Grant:
                 return 1.0 if any(one["outcome"] in ANSWERED for one in counted) else 0.0
             case "tokens":
                 return float(sum(_tokens(one) for one in counted))
+            case "pictures" | "videos":
+                return float(sum(one.get(rule.measure, 0) for one in counted))
         return float(sum(one.get("cost") or 0.0 for one in counted))
 
 
@@ -83,9 +86,11 @@ class Limits:
         amounts: Mapping[str, float],
         held_by: tuple[str, float],
     ) -> Grant:
-        """Reserve so much of each measure under a request's id, for so many seconds."""
+        """Reserve so much of each measure under a request's id, for so many seconds. Limits of measures that
+        `amounts` does not have are not asked."""
         (own, seconds), moment = held_by, now()
-        binding = [(rule, who) for rule in rules for who in sorted(rule.subjects(payer, spec))]
+        asked = [rule for rule in rules if rule.measure in amounts]
+        binding = [(rule, who) for rule in asked for who in sorted(rule.subjects(payer, spec))]
         if not binding:
             return Grant(own, payer)
         wants = {
@@ -123,13 +128,13 @@ class Limits:
         if not hard:
             return UNLIMITED
         of_all = [rule for rule, _ in hard if rule.subject_kind != "provider"]
+        last = max(of_all, key=lambda rule: rule.resets_at(moment), default=None)
         return Allowance(
             free_only=any(rule.action == FREE for rule in of_all),
             stopped=any(rule.action == STOP for rule in of_all),
             exhausted=frozenset(who for rule, who in hard if rule.subject_kind == "provider"),
-            resets_at=max(rule.resets_at(moment) for rule in of_all)
-            if of_all
-            else min(rule.resets_at(moment) for rule, _ in hard),
+            resets_at=last.resets_at(moment) if last else min(rule.resets_at(moment) for rule, _ in hard),
+            measure=last.measure if last else "",
         )
 
     def _warn(self, rule: Rule, who: str, moment: float) -> None:

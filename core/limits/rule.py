@@ -10,6 +10,7 @@ from core.routing.spec import RouteSpec
 
 WARN, FREE, STOP = "warn", "free", "stop"
 MESSAGES, TOKENS, MONEY = "messages", "tokens", "money"
+PICTURES, VIDEOS = "pictures", "videos"
 SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
 MONTH = "month"
 

@@ -32,6 +32,14 @@ async def test_a_limit_is_made_changed_and_deleted(owned: Panel) -> None:
     assert (await owned.client.get(f"/limits/{limit}")).status_code == 404
 
 
+async def test_pictures_and_videos_have_measures_of_their_own(owned: Panel) -> None:
+    await made(owned, measure="pictures", amount="10", period="day", action="stop")
+    await made(owned, measure="videos", amount="1", period="day")
+    page = (await owned.client.get("/limits")).text
+    assert "Each user: at most 10 pictures a day, then nothing answers" in page
+    assert "Each user: at most 1 video a day" in page
+
+
 async def test_what_is_wrong_is_said_at_its_field(owned: Panel) -> None:
     for wrong, place in (({"amount": "many"}, "amount"), ({"subject": "provider:nobody"}, "subject")):
         answer = await owned.post("/limits", {**FORM, **wrong})

@@ -11,6 +11,7 @@ from core.pictures import read_picture
 from db import artifacts, jobs, media, slugs
 from db.database import Database
 from db.jobs import Job
+from db.limits import add_limit
 from db.outbox import OutboxRow
 from db.providers import save_provider
 from db.settings import bump_config
@@ -147,6 +148,27 @@ async def test_a_cancelled_job_that_waited_tells_nobody_twice(studio: Desk) -> N
             assert await cancel(conn, job.id) == expected
     rows = await studio.rows(OutboxRow)
     assert [row.payload["status"] for row in rows] == ["working", "failed"]
+
+
+async def test_a_person_has_so_many_pictures_a_day(studio: Desk) -> None:
+    async with studio.database.transaction() as conn:
+        usual = {"subject_kind": "user", "period": "day", "action": "stop"}
+        await add_limit(conn, measure="pictures", amount=2, **usual)
+        await bump_config(conn)
+    await studio.host.reload()
+    assert await studio.ask("/image a fox", user="ann") == "I am drawing it."
+    first = await job_of(studio)
+    assert await studio.ask("/image a cat", user="bob") == "I am drawing it."
+    assert await studio.ask("/image a hare", user="ann") == "I am drawing it."
+    over = await studio.ask("/image an owl", user="ann")
+    assert over.startswith("That is more pictures than the limit leaves for now. You can go on ")
+    assert "later" not in over
+    assert "Столько картинок лимит" in await studio.ask("/image сова", user="ann", language="ru")
+    assert await studio.ask("/video waves", user="ann") == "I am making the video."
+    await studio.ask(f"/cancel {first.id}", user="ann")  # gives its room back
+    assert await studio.ask("/image an owl", user="ann") == "I am drawing it."
+    assert (await studio.ask(f"/again {first.id}", user="ann")).startswith("That is more pictures")
+    assert {row.id: row.status for row in await studio.rows(Job)}[first.id] == "cancelled"
 
 
 async def test_an_instance_that_is_off_makes_nothing(desk: Desk) -> None:

@@ -44,6 +44,7 @@ class Vendor:
     breaks: list[ProviderError] = field(default_factory=list)
     loses: int = 0  # answers to submits that get lost after the work has begun
     body: bytes = field(default_factory=picture)
+    files: int = 1
     submits: list[tuple[str, str, MediaRequest]] = field(default_factory=list)
     begun: set[str] = field(default_factory=set)
     cancelled: list[str] = field(default_factory=list)
@@ -111,10 +112,11 @@ class Model:
             yield Progress("running", step / vendor.steps, step, vendor.steps, preview=picture(8, 8))
 
     async def fetch(self, handle: Handle, folder: Path) -> Made:
-        path = folder / "made.png"
-        path.write_bytes(self._vendor.body)
         settings: dict[str, Any] = {"seed": 7}
-        return Made((MadeFile(path, "image/png"),), None, settings)
+        paths = [folder / f"made-{at}.png" for at in range(self._vendor.files)]
+        for path in paths:
+            path.write_bytes(self._vendor.body)
+        return Made(tuple(MadeFile(path, "image/png") for path in paths), None, settings)
 
     async def discard(self, handle: Handle) -> None:
         self._vendor.discarded.append(handle["id"])
