@@ -14,5 +14,4 @@ def refusal(status: int, field: str, reason: str, retry_after: int = 0) -> web.R
 
 def no_room(error: NoRoom) -> web.Response:
     """It does not fit: the numbers."""
-    told = {"class": "overload", "need": error.need, "have": error.have, "held_by": list(error.held_by)}
-    return web.json_response({"error": told}, status=507)
+    return web.json_response({"error": {"class": "overload", **error.numbers}}, status=507)

@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 import socket
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -37,7 +36,6 @@ class Child:
 
     def __init__(self, pid: int, sock: socket.socket, ended: "asyncio.Future[str]") -> None:
         self.pid = pid
-        self.heard_at = time.monotonic()
         self._sock = sock
         self._ended = ended
         self._waiting: dict[str, asyncio.Future[dict[str, Any]]] = {}
@@ -111,7 +109,6 @@ class Child:
     async def _read(self, reader: asyncio.StreamReader) -> None:
         try:
             while line := await reader.readline():
-                self.heard_at = time.monotonic()
                 self._heard(json.loads(line))
         except (OSError, ValueError) as error:
             logger.warning("child %s: %s", self.pid, error)

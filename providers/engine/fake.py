@@ -41,7 +41,6 @@ class Pipeline:
 
     def __init__(self, model: dict[str, Any]) -> None:
         self._model = model
-        self._small = False
 
     def facts(self) -> dict[str, Any]:
         """What it would hold."""

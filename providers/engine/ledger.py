@@ -45,11 +45,10 @@ class Lease:
         self._ledger.release(self.holding)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Waiter:
     """Somebody who waits for room."""
 
-    ticket: int
     model: str
     since: float = field(default_factory=time.monotonic)
 
@@ -61,16 +60,14 @@ class Ledger:
     each. It is given those with the most room, or else those whose models were unused for the longest.
     """
 
-    def __init__(self, devices: Sequence[Pool], host: Pool, margin: int = 0, hold: float = HOLD) -> None:
+    def __init__(self, devices: Sequence[Pool], host: Pool, hold: float = HOLD) -> None:
         self.devices = list(devices)
         self.host = host
         self.history: list[dict[str, Any]] = []
         self.patience = PATIENCE
-        self._margin = margin
         self._hold = hold
         self._holdings: list[Holding] = []
         self._changed = asyncio.Condition()
-        self._tickets = itertools.count()
         self._queue: list[Waiter] = []
         self._looked_at = 0.0
 
@@ -105,12 +102,12 @@ class Ledger:
         what never fits."""
         self._look()
         self.check(device, host, devices=devices)
-        waiter = Waiter(next(self._tickets), model)
+        waiter = Waiter(model)
         self._queue.append(waiter)
         try:
             while True:
                 sets = list(itertools.combinations(range(len(self.devices)), devices))
-                if self._queue[0] == waiter and (on := await self._make_room(device, host, sets)):
+                if self._queue[0] is waiter and (on := await self._make_room(device, host, sets)):
                     holding = Holding(model, device, host, on)
                     self._holdings.append(holding)
                     self.note("reserved", model, device)
@@ -142,10 +139,6 @@ class Ledger:
             self._holdings.remove(holding)
             self.note("released", holding.model, holding.device)
             asyncio.get_running_loop().create_task(self._tell())
-
-    async def held(self, pids: Sequence[int]) -> int | None:
-        """Bytes that processes hold on the devices; None where it cannot be told."""
-        return None
 
     def note(self, event: str, model: str, size: int, why: str = "") -> None:
         """Write into the history that operators see."""
@@ -184,7 +177,7 @@ class Ledger:
 
     def _free_on(self, place: int, holdings: Sequence[Holding]) -> int:
         pool = self.devices[place]
-        return pool.total - pool.external - self._margin - sum(one.on(place) for one in holdings)
+        return pool.total - pool.external - sum(one.on(place) for one in holdings)
 
     async def _make_room(
         self,

@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from providers.engine.child import Child, RunFailed
+from providers.engine.breaker import FAILURES, Breaker
+from providers.engine.child import Child, ChildDied, RunFailed
 from providers.engine.family import Family, NoFamily
 from providers.engine.fitting import Fitting
 from providers.engine.ledger import Lease, Ledger
-from providers.engine.models import Model
+from providers.engine.models import PROFILES, Model
 from providers.engine.peaks import Need, Peaks, shape_of
 from providers.engine.proofs import Proofs
 from providers.engine.proving import prove as proved
@@ -20,7 +21,6 @@ from providers.engine.resident import Resident
 from providers.engine.safety import INDEX
 from providers.engine.text.memory import NoRoom
 
-FAILURES, WINDOW = 3, 600.0  # so many deaths within so many seconds, and the model rests
 LOAD_SECONDS = 900.0
 GROW_SECONDS = 15.0  # for more room beside what is loaded; then it is unloaded and waits its turn
 GIVE_WAY_SECONDS = 5.0
@@ -52,6 +52,7 @@ class Residence:
         self._models = models
         self._peaks = peaks or Peaks()
         self.fitting = Fitting(ledger, self._peaks)
+        self._breaker = Breaker()
         self._residents: dict[str, Resident] = {}
 
     def all(self) -> list[Resident]:
@@ -80,7 +81,6 @@ class Residence:
         finally:
             resident.in_use -= 1
             resident.turn = resident.busy.locked() and resident.turn
-            resident.used_at = time.time()
             self._mark(resident)
 
     async def load(
@@ -114,8 +114,7 @@ class Residence:
                 await lease.release()
                 resident.state = "cold"
                 if isinstance(error, Exception):
-                    resident.state, resident.why = "failed", str(error) or "it took too long to load"
-                    self.proofs.tried(resident.model.name, resident.why)
+                    self._not_loaded(resident, error)
                 raise
             resident.lease = lease
             resident.state, resident.since = "ready", time.time()
@@ -145,7 +144,7 @@ class Residence:
 
     async def died(self, resident: Resident, why: str) -> None:
         """A model's process ended by itself, or had to be killed."""
-        resident.deaths.append(time.monotonic())
+        self._breaker.failed(resident.model.name)
         resident.why = why
         self._ledger.note("died", resident.model.name, 0, why)
         if resident.child is not None:
@@ -169,11 +168,8 @@ class Residence:
 
     def _check(self, resident: Resident) -> None:
         """Raise SetAside for a model that keeps dying."""
-        moment = time.monotonic()
-        while resident.deaths and moment - resident.deaths[0] > WINDOW:
-            resident.deaths.popleft()
-        if len(resident.deaths) >= FAILURES:
-            raise SetAside(resident.model.name, WINDOW - (moment - resident.deaths[0]))
+        if seconds := self._breaker.rest(resident.model.name):
+            raise SetAside(resident.model.name, seconds)
 
     async def _grown(self, resident: Resident, need: Need, on_wait: Callable[[str], None]) -> bool:
         """Whether there is room for what is needed beside what is loaded. Two that want to grow would wait
@@ -235,6 +231,16 @@ class Residence:
             await self._clear(resident)
             resident.state = "cold"
         return True
+
+    def _not_loaded(self, resident: Resident, error: Exception) -> None:
+        """Remember why, and what to do otherwise next time."""
+        resident.state, resident.why = "failed", str(error) or "it took too long to load"
+        self.proofs.tried(resident.model.name, resident.why)
+        if isinstance(error, ChildDied):
+            self._breaker.failed(resident.model.name)
+            self._ledger.note("died", resident.model.name, 0, resident.why)
+        elif isinstance(error, RunFailed) and error.kind == "memory":
+            resident.profile = min(resident.manner.profile + 1, len(PROFILES) - 1)
 
     async def _clear(self, resident: Resident) -> None:
         if resident.lease is not None:

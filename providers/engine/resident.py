@@ -1,7 +1,6 @@
 """One media model and, while it is loaded, its process."""
 
 import asyncio
-from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,7 +24,6 @@ class Resident:
     pinned: bool = False
     in_use: int = 0
     since: float = 0.0
-    used_at: float = 0.0
     why: str = ""
     profile: int = 0
     manner: Manner = field(default_factory=Manner)
@@ -33,7 +31,6 @@ class Resident:
     options: dict[str, Any] = field(default_factory=dict)
     busy: asyncio.Lock = field(default_factory=asyncio.Lock)
     loading: asyncio.Lock = field(default_factory=asyncio.Lock)
-    deaths: deque[float] = field(default_factory=deque)
 
     @property
     def own(self) -> tuple[Holding, ...]:

@@ -35,7 +35,6 @@ class LedgerLease:
 
     def __init__(self, lease: Lease) -> None:
         self._lease = lease
-        self._in_use = 0
 
     @property
     def visible(self) -> str:
@@ -80,8 +79,7 @@ class LedgerMemory:
 
     async def held(self, pids: Sequence[int]) -> int | None:
         """Bytes that processes hold on the devices; None where it cannot be told."""
-        told = await self._ledger.held(pids)
-        return await self._gpu.held(pids) if told is None else told
+        return await self._gpu.held(pids)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,11 +57,9 @@ class Work:
     began_at: float = 0.0
     heard_at: float = 0.0
     changed: asyncio.Event = field(default_factory=asyncio.Event)
-    version: int = 0
 
     def touch(self) -> None:
         """Something changed."""
-        self.version += 1
         self.changed.set()
         self.changed = asyncio.Event()
 

@@ -56,8 +56,6 @@ class Worker:
             match message["do"]:
                 case "cancel":
                     self._cancelled.add(message["id"])
-                case "ping":
-                    self._say({"event": "pong", "id": message["id"]})
                 case "unload":
                     return
                 case _:

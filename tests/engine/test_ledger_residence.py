@@ -10,13 +10,14 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from providers.engine.child import RunFailed
+from providers.engine.breaker import FAILURES
+from providers.engine.child import ChildDied, RunFailed
 from providers.engine.family import Family
 from providers.engine.holdings import Pool
 from providers.engine.ledger import Ledger
 from providers.engine.models import FAKE, Model, offered
 from providers.engine.peaks import Manner, Peaks, shape_of
-from providers.engine.residence import FAILURES, Residence, SetAside
+from providers.engine.residence import Residence, SetAside
 from providers.engine.text.memory import NoRoom
 from providers.media.cards import card_of
 from tests.engine.hosts import ROOT
@@ -171,6 +172,20 @@ async def test_a_model_that_dies_again_and_again_rests(place: Place) -> None:
     with pytest.raises(SetAside, match="rests for"):
         await place.residence.load(small)
     await place.residence.load(place["middle"])
+    place.models["sick"] = fake("sick", 10, mischief="!crash")
+    for _ in range(FAILURES):
+        with pytest.raises(ChildDied):
+            await place.residence.load(place["sick"], prove=True)
+    with pytest.raises(SetAside):
+        await place.residence.load(place["sick"], prove=True)
+
+
+async def test_a_load_that_ran_out_of_memory_is_more_sparing_next_time(place: Place) -> None:
+    place.models["large one"] = fake("large one", 10, mischief="!memory")
+    with pytest.raises(RunFailed, match="full"):
+        await place.residence.load(place["large one"], prove=True)
+    await place.residence.load(place["large one"], prove=True)
+    assert str(place["large one"].manner) == "offload"
 
 
 @pytest.mark.parametrize(

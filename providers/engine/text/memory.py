@@ -13,6 +13,7 @@ class NoRoom(Exception):
 
     def __init__(self, need: int, have: int, held_by: tuple[str, ...] = (), forever: bool = False) -> None:
         super().__init__(f"needs {need} bytes, {have} can be had")
+        self.numbers = {"need": need, "have": have, "held_by": list(held_by)}
         self.need = need
         self.have = have
         self.held_by = held_by

@@ -189,8 +189,7 @@ async def _while_there(request: web.Request, work: Coroutine[Any, Any, Answer]) 
 def _no_room(error: NoRoom) -> web.Response:
     if not error.forever:
         return _error(503, str(error), "overloaded", 5.0)
-    numbers = {"need": error.need, "have": error.have, "held_by": list(error.held_by)}
-    told = {"message": str(error), "type": "server_error", "code": "no_room", **numbers}
+    told = {"message": str(error), "type": "server_error", "code": "no_room", **error.numbers}
     return web.json_response({"error": told}, status=507)
 
 

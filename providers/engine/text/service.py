@@ -2,20 +2,18 @@
 
 import asyncio
 import logging
-import time
-from collections import deque
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import aiohttp
 
+from providers.engine.breaker import FAILURES, Breaker
 from providers.engine.text.engine import TextEngine
 from providers.engine.text.memory import Memory, NoRoom
 from providers.engine.text.model import EngineBusy, EngineFailed, State, TextModel, TextSettings
 
 LOG = logging.getLogger(__name__)
-FAILURES, WINDOW = 3, 600.0  # so many within so many seconds, then the model rests
 
 
 class UnknownModel(Exception):
@@ -81,7 +79,7 @@ class TextService:
         self._http = http
         self._engines: dict[str, TextEngine] = {}
         self._starting: dict[str, asyncio.Task[None]] = {}
-        self._failed: dict[str, deque[float]] = {}
+        self._breaker = Breaker()
         self._closing = False
 
     def offer(self, models: Iterable[TextModel]) -> None:
@@ -186,7 +184,8 @@ class TextService:
         if self._closing:
             raise EngineBusy("the host is stopping")
         name = engine.model.name
-        self._check_failures(name)
+        if seconds := self._breaker.rest(name):
+            raise SetAside(f"failed {FAILURES} times; {engine.why}", seconds)
         task = self._starting.get(name)
         if task is None or task.done():
             task = self._starting[name] = asyncio.create_task(self._watched(engine))
@@ -197,14 +196,9 @@ class TextService:
         try:
             await engine.bring_up()
         except EngineFailed as error:
-            self._failed.setdefault(engine.model.name, deque(maxlen=FAILURES)).append(time.monotonic())
+            self._breaker.failed(engine.model.name)
             LOG.warning("%s could not be started: %s", engine.model.name, error)
             raise
         except NoRoom as error:
             LOG.info("%s has no room: %s", engine.model.name, error)
             raise
-
-    def _check_failures(self, name: str) -> None:
-        failed = self._failed.get(name, deque())
-        if len(failed) == FAILURES and (left := failed[0] + WINDOW - time.monotonic()) > 0:
-            raise SetAside(f"failed {FAILURES} times; {self._engines[name].why}", left)
