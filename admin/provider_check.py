@@ -6,7 +6,9 @@ from admin.services import Services
 from core.configuration.changes import found
 from core.routing.book import provider_config
 from db.providers import get_provider
+from providers.catalog import find_vendor
 from providers.errors import ErrorClass, ProviderError
+from providers.media.offers import cards_of
 from providers.registry import list_models
 from providers.types import ProviderConfig
 
@@ -36,10 +38,17 @@ async def check(config: ProviderConfig, key: str, proxy: str = "") -> Check:
     if proxy:
         config = replace(config, proxies=(proxy,))
     try:
-        return Check(models=await list_models(config, key))
+        return Check(models=[*await list_models(config, key), *await _drawing(config, key)])
     except ProviderError as error:
         return Check(error=error.error_class, detail=error.message[:500])
     except TimeoutError:
         return Check(error=ErrorClass.TIMEOUT)
     except ValueError as error:
         return Check(error=ADDRESS, detail=str(error)[:500])
+
+
+async def _drawing(config: ProviderConfig, key: str) -> list[str]:
+    """What makes pictures at a server of one's own, which its list of models to talk to does not name."""
+    if not find_vendor(config.kind).local:
+        return []
+    return [card.name for card in await cards_of(replace(config, keys=(key,) if key else ()))]

@@ -11,8 +11,9 @@ from starlette.responses import Response
 
 from admin.i18n import language_of
 from admin.pages.changes import actor, changed, text_of
-from admin.pages.engine_hosts import ERROR, NoAnswer, ask, tell
+from admin.pages.engine_hosts import ERROR, STOPPED, NoAnswer, ask, tell
 from admin.pages.engines_view import DOWNLOADS, FAMILIES, REASONS, Jobs, Room, told
+from admin.pages.instances_view import RUNNING as SERVING
 from admin.pages.instances_view import snapshot
 from admin.pages.page import back, fragment, show
 from admin.services import services_of
@@ -30,7 +31,7 @@ ENGINE = "engine"
 SOON = 2.5  # seconds in which most orders are done; what takes longer goes on at the host
 VERBS = ("load", "unload", "sleep", "pin", "unpin")
 LONGEST = 200
-NEW = "new"  # so new that nothing could be asked of it
+NEW, MOVED = "new", "moved"  # nothing could be asked of it yet; it runs, at another port
 WORDS = {"downloads": DOWNLOADS, "families": FAMILIES, "reasons": REASONS}
 
 
@@ -164,7 +165,9 @@ async def _room(
     try:
         return told(room, await ask(config), doing, language_of(request))
     except NoAnswer as error:
-        return replace(room, problem=error.kind, words=error.words)
+        moved = error.kind == STOPPED and room.state in SERVING
+        port = str(services_of(request).settings.engine_port)
+        return replace(room, problem=MOVED if moved else error.kind, words=port if moved else error.words)
 
 
 async def _config(request: Request, provider_id: str) -> ProviderConfig:

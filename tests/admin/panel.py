@@ -36,6 +36,7 @@ class Orchestrator:
         self.keys: dict[str, list[str]] = {}
         self.proxies: dict[str, list[str]] = {}
         self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.engine: dict[str, Any] = {}
         names = ("wake", "seal", "snapshot", "logs", "provider_secrets", "restart", "start_engine")
         self.server = ControlServer(path, {name: self._operation(name) for name in names})
 
@@ -81,7 +82,7 @@ class Orchestrator:
         return {
             "started_at": 0,
             "channels": seen,
-            "components": {"orchestrator": {}, "web": {}, "forkserver": {}},
+            "components": {"orchestrator": {}, "web": {}, "forkserver": {}, "engine": self.engine},
         }
 
     async def logs(self, args: dict[str, Any]) -> dict[str, Any]:

@@ -32,6 +32,8 @@ async def test_a_model_is_loaded_pinned_and_unloaded(owned: Panel, tmp_path: Pat
         await owned.post("/engines/gpu/unload/demo")
         page = await until_shown(owned, "on disk")
         assert "gave its room back" in page and not (await host.get("/memory"))["resident"]
+        found = await owned.post("/providers/gpu/test", headers={"hx-request": "true"})
+        assert "lists 1 model" in found.text and "demo" in found.text
         refused = await owned.post("/engines/gpu/load/nobody")
         assert refused.status_code == 422 and "no such model" in refused.text
         assert (await owned.post("/engines/nobody/load/demo")).status_code == 404
@@ -119,6 +121,11 @@ async def test_silences_are_told_apart(owned: Panel, tmp_path: Path, monkeypatch
 
     assert "Nothing listens at this address" in await said("gone", "http://127.0.0.1:9")
     assert "Start it now" in await said("mine", "http://127.0.0.1:9", here=True)
+    owned.orchestrator.engine = {"state": "PARKED", "reason": "it ended with 78"}
+    page = (await owned.client.get("/engines")).text
+    assert "it ended with 78" in page and 'href="/logs?of=engine"' in page
+    owned.orchestrator.engine = {"state": "READY"}
+    assert "runs at port 8003" in (await owned.client.get("/engines")).text
     async with answering(sleeps) as url:
         assert "says nothing for five seconds" in await said("silent", url)
     for number, answer in enumerate((page_of_words, other_json)):
