@@ -35,32 +35,63 @@ class Upload:
         return f"{self.name}.{SUFFIXES.get(self.mime, 'bin')}"
 
 
-def kind_of(media: Media, size: int) -> str:
+def kind_of(media: Media) -> str:
     """photo, video or document: a photo that Telegram would refuse goes as a document."""
     width, height = media.width, media.height
     if media.mime == "video/mp4":
         return "video"
     shape = width + height <= MOST_SIDES and max(width, height) <= MOST_RATIO * max(min(width, height), 1)
-    return "photo" if media.mime in PHOTOS and size <= LARGEST_PHOTO and shape else "document"
+    return "photo" if media.mime in PHOTOS and media.size <= LARGEST_PHOTO and shape else "document"
 
 
-def input_media(media: Media, upload: Upload, caption: str) -> dict[str, Any]:
-    """An InputMedia that refers to an upload of the same call."""
-    kind = kind_of(media, len(upload.body))
-    found: dict[str, Any] = {"type": kind, "media": f"attach://{upload.name}", **_facts(media, kind)}
-    return {**found, "caption": short(caption)} if caption else found
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """One file as it goes out: as a photo, video or document, by an upload or by the id that Telegram gave
+    an earlier one."""
+
+    media: Media
+    kind: str
+    file: Upload | str
+
+    @property
+    def uploads(self) -> list[Upload]:
+        """What goes along with the call."""
+        return [self.file] if isinstance(self.file, Upload) else []
+
+    def input_media(self, caption: str) -> dict[str, Any]:
+        """As an InputMedia."""
+        return {"type": self.kind, "media": self._named, **self._around(caption)}
+
+    def single(self, caption: str) -> tuple[str, dict[str, Any]]:
+        """The method that sends it alone, and its parameters."""
+        return METHODS[self.kind], {self.kind: self._named, **self._around(caption)}
+
+    @property
+    def _named(self) -> str:
+        return f"attach://{self.file.name}" if isinstance(self.file, Upload) else self.file
+
+    def _around(self, caption: str) -> dict[str, Any]:
+        said = {"caption": short(caption)} if caption else {}
+        return {**(_facts(self.media) if self.kind == "video" else {}), **said}
 
 
-def single(media: Media, upload: Upload, caption: str) -> tuple[str, dict[str, Any]]:
-    """The method that sends one file alone, and its parameters."""
-    kind = kind_of(media, len(upload.body))
-    params: dict[str, Any] = {kind: f"attach://{upload.name}", **_facts(media, kind)}
-    return METHODS[kind], {**params, "caption": short(caption)} if caption else params
+def file_id(message: Any, kind: str) -> str:
+    """The id under which Telegram keeps the file of a message; "" when it took it for something else."""
+    found = message.get(kind) if isinstance(message, dict) else None
+    largest = found[-1] if isinstance(found, list) and found else found
+    known = largest.get("file_id") if isinstance(largest, dict) else None
+    return known if isinstance(known, str) else ""
 
 
 def albums(media: Sequence[Media]) -> list[Sequence[Media]]:
     """The files in groups of at most ten."""
     return [media[at : at + MOST_IN_ALBUM] for at in range(0, len(media), MOST_IN_ALBUM)]
+
+
+def kinds_in_album(media: Sequence[Media]) -> list[str]:
+    """What each goes as: documents are in no album with anything else."""
+    kinds = [kind_of(one) for one in media]
+    return ["document"] * len(kinds) if "document" in kinds else kinds
 
 
 def short(caption: str) -> str:
@@ -80,9 +111,7 @@ def form_fields(params: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _facts(media: Media, kind: str) -> dict[str, Any]:
-    if kind != "video":
-        return {}
+def _facts(media: Media) -> dict[str, Any]:
     facts: dict[str, Any] = {"supports_streaming": True}
     if media.width and media.height:
         facts |= {"width": media.width, "height": media.height}

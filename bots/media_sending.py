@@ -1,14 +1,22 @@
-"""Sending what was made: in the place of the message that announced it, or as a message of its own."""
+"""Sending what was made: in the place of the message that announced it, or as messages of its own.
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+What Telegram has taken once is sent by the id that it gave; where it refuses that, by an upload; where it
+refuses a photo or a video, as a document. What it takes in no shape is told of in words.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from bots.address import Address
-from bots.media import LARGEST_FILE, MOST_IN_ALBUM, Upload, albums, input_media, single
-from core.channel import PictureLost, Rejected
+from bots.media import LARGEST_FILE, MOST_IN_ALBUM, Sending, Upload, albums, file_id, kinds_in_album
+from core.channel import Files, PictureLost, Rejected
 from core.messages import Media, OutboundMessage
 from core.texts import text
 
+NO_EDIT = ("message to edit", "can't be edited", "message_id", "message not found", "message_edit")
+logger = logging.getLogger(__name__)
 Params = dict[str, Any]
 
 
@@ -23,75 +31,139 @@ class Deliver(Protocol):
 
 
 class MediaSender:
-    """Sends the media of a message; `read` fetches a file by its key in the store."""
+    """Sends the media of messages for the bot that is called `name` among those who know files."""
 
-    def __init__(self, deliver: Deliver, read: Callable[[str], Awaitable[bytes]]) -> None:
+    def __init__(self, deliver: Deliver, files: Files, name: str) -> None:
         self._deliver = deliver
-        self._read = read
+        self._files = files
+        self._name = name
 
     async def send(self, message: OutboundMessage, sent: Sequence[str], extra: Params) -> AsyncIterator[str]:
         """Send what is not sent yet; yields the id of each message. `extra` are further parameters: buttons,
-        a quote. A file that is gone is told of in words."""
+        a quote."""
         address = Address.parse(message.chat_key)
         if len(message.media) == 1:
-            if not sent:
-                yield await self._one(address, message, extra)
+            for one in [] if sent else await self._part(address, message, extra):
+                yield one
             return
         at = len(sent)
+        own = {name: value for name, value in extra.items() if name != "reply_markup"}
         for group in albums(message.media)[-(-at // MOST_IN_ALBUM) :]:  # an album goes out whole
-            ids = await self._group(address, group, message.text if not at else "", extra)
-            for one in ids:
+            part = replace(message, media=tuple(group), text="" if at else message.text, preview=None)
+            for one in await self._part(address, part, own):
+                at += 1
                 yield one
         if message.preview:
             await self._remove(address, message.preview)
 
-    async def _one(self, address: Address, message: OutboundMessage, extra: Params) -> str:
-        medium = message.media[0]
-        try:
-            upload = await self._upload(medium, "file")
-        except PictureLost:
-            return await self._in_words(address, message, extra)
-        own = {name: value for name, value in extra.items() if name != "reply_parameters"}
-        if message.preview:
-            params = {"message_id": int(message.preview), "media": input_media(medium, upload, message.text)}
+    async def _part(self, address: Address, message: OutboundMessage, extra: Params) -> list[str]:
+        """Send one file or one album: as many messages as it has files at most, one at least."""
+        media = message.media
+        fitting = [one for one in media if one.size <= LARGEST_FILE]
+        known = await self._files.sent_as([one.artifact for one in fitting], self._name)
+        ids: list[str] = []
+        rest, gone = list(media), False
+        for kinds, ids_known in _attempts(fitting, known):
+            files = await self._loaded(zip(fitting, kinds, strict=True), ids_known)
+            gone = len(files) < len(fitting)
+            if not files:
+                break
             try:
-                await self._deliver(address, "editMessageMedia", {**own, **params}, [upload])
+                ids = await self._shown(address, message, files, extra)
+            except Rejected as error:
+                logger.info("files were refused as %s: %s", kinds, error)
+                continue
+            rest = [one for one in media if one not in [file.media for file in files]]
+            break
+        if rest:
+            ids.append(await self._in_words(address, message, rest, extra, gone=gone))
+        return ids
+
+    async def _loaded(self, media: Iterable[tuple[Media, str]], known: Mapping[str, str]) -> list[Sending]:
+        """The files, without those that are not kept any more."""
+        found = []
+        for at, (one, kind) in enumerate(media):
+            try:
+                file = known.get(one.artifact) or Upload(
+                    f"file{at}", await self._files.read(one.key), one.mime
+                )
+            except PictureLost as error:
+                logger.warning("%s cannot be sent: %s", one.artifact, error)
+            else:
+                found.append(Sending(one, kind, file))
+        return found
+
+    async def _shown(
+        self, address: Address, message: OutboundMessage, files: Sequence[Sending], extra: Params
+    ) -> list[str]:
+        uploads = [one for file in files for one in file.uploads]
+        if len(files) > 1:
+            media = [one.input_media("" if at else message.text) for at, one in enumerate(files)]
+            shown = await self._deliver(address, "sendMediaGroup", {**extra, "media": media}, uploads)
+        elif message.preview and await self._edited(address, message, files[0], extra):
+            return [message.preview]
+        else:
+            method, params = files[0].single(message.text)
+            shown = [await self._deliver(address, method, {**extra, **params}, uploads)]
+        self._remember(files, shown)
+        return [str(one["message_id"]) for one in shown]
+
+    async def _edited(self, address: Address, message: OutboundMessage, file: Sending, extra: Params) -> bool:
+        """Put the file into the announcement; False when that is gone or too old to be edited."""
+        params = {"message_id": int(message.preview or 0), "media": file.input_media(message.text)}
+        try:
+            shown = await self._deliver(
+                address, "editMessageMedia", {**_unquoted(extra), **params}, file.uploads
+            )
+        except Rejected as error:
+            if any(words in str(error).lower() for words in NO_EDIT):
+                return False
+            raise
+        self._remember([file], [shown])
+        return True
+
+    def _remember(self, files: Sequence[Sending], shown: Sequence[Any]) -> None:
+        pairs = zip(files, shown, strict=True)
+        new = {one.media.artifact: file_id(said, one.kind) for one, said in pairs if one.uploads}
+        if new := {artifact: known for artifact, known in new.items() if known}:
+            self._files.remember(new, self._name)
+
+    async def _in_words(
+        self, address: Address, message: OutboundMessage, rest: Sequence[Media], extra: Params, *, gone: bool
+    ) -> str:
+        """Say what is not shown, and where it is."""
+        links = [] if gone else [await self._files.link(one.artifact) for one in rest]
+        key = "media_gone" if gone else "media_elsewhere" if all(links) else "media_not_shown"
+        words = {"text": "\n".join([text(key, message.language), *filter(None, links)])}
+        if message.preview:
+            params = {**_unquoted(extra), **words, "message_id": int(message.preview)}
+            try:
+                await self._deliver(address, "editMessageText", params)
             except Rejected:
-                pass  # it was deleted, or is too old to be edited
+                await self._remove(address, message.preview)
             else:
                 return message.preview
-        method, params = single(medium, upload, message.text)
-        result = await self._deliver(address, method, {**extra, **params}, [upload])
-        return str(result["message_id"])
-
-    async def _group(
-        self, address: Address, group: Sequence[Media], caption: str, extra: Params
-    ) -> list[str]:
-        uploads = [await self._upload(one, f"file{at}") for at, one in enumerate(group)]
-        own = {name: value for name, value in extra.items() if name != "reply_markup"}
-        if len(group) == 1:
-            method, params = single(group[0], uploads[0], caption)
-            result = [await self._deliver(address, method, {**own, **params}, uploads)]
-        else:
-            media = [
-                input_media(one, upload, caption if not at else "")
-                for at, (one, upload) in enumerate(zip(group, uploads, strict=True))
-            ]
-            result = await self._deliver(address, "sendMediaGroup", {**own, "media": media}, uploads)
-        return [str(one["message_id"]) for one in result]
-
-    async def _upload(self, medium: Media, name: str) -> Upload:
-        if medium.size > LARGEST_FILE:
-            raise PictureLost(f"{medium.size} bytes are too many for Telegram")
-        return Upload(name, await self._read(medium.key), medium.mime)
-
-    async def _in_words(self, address: Address, message: OutboundMessage, extra: Params) -> str:
-        words = {"text": text("media_gone", message.language)}
-        result = await self._deliver(address, "sendMessage", {**extra, **words})
-        return str(result["message_id"])
+        return str((await self._deliver(address, "sendMessage", {**extra, **words}))["message_id"])
 
     async def _remove(self, address: Address, message_id: str) -> None:
         try:
             await self._deliver(address, "deleteMessage", {"message_id": int(message_id)})
         except Rejected:
             return  # it is gone already
+
+
+def _attempts(
+    media: Sequence[Media], known: Mapping[str, str]
+) -> Iterator[tuple[list[str], Mapping[str, str]]]:
+    """What files may be sent as, and by which ids: the likeliest first."""
+    kinds = kinds_in_album(media)
+    if known:
+        yield kinds, known
+    yield kinds, {}
+    if set(kinds) != {"document"}:
+        yield ["document"] * len(kinds), {}
+
+
+def _unquoted(extra: Params) -> Params:
+    """Parameters of an edit: a quote stays as it is."""
+    return {name: value for name, value in extra.items() if name != "reply_parameters"}

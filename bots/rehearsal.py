@@ -7,6 +7,7 @@ import asyncio
 import json
 import logging
 import socket
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bots.address import Address
@@ -16,7 +17,7 @@ from bots.intake import Intake
 from bots.limits import Pace
 from bots.sending import Sender
 from bots.surfaces import DraftSupport, DraftSurface, Stage
-from core.channel import PreviewTarget
+from core.channel import PictureLost, PreviewTarget
 from core.messages import OutboundMessage
 
 SAMPLE = """# Title
@@ -66,7 +67,7 @@ async def _talk() -> None:
             Stage(api, pace, DraftSupport()), Address(1), PreviewTarget("1", None, lambda external_id: None)
         )
         await surface.show(SAMPLE)
-        async for _ in Sender(api, pace, _no_file).send(
+        async for _ in Sender(api, pace, _NoFiles(), "").send(
             OutboundMessage("1", SAMPLE, buttons=(("retry", "retry"),)), ()
         ):
             pass
@@ -76,8 +77,20 @@ async def _talk() -> None:
         await server.wait_closed()
 
 
-async def _no_file(_key: str) -> bytes:
-    return b""
+class _NoFiles:
+    """Implements core.channel.Files: there are none."""
+
+    async def read(self, key: str) -> bytes:
+        raise PictureLost(key)
+
+    async def sent_as(self, artifacts: Sequence[str], name: str) -> Mapping[str, str]:
+        return {}
+
+    def remember(self, known: Mapping[str, str], name: str) -> None:
+        return None
+
+    async def link(self, artifact: str) -> str:
+        return ""
 
 
 async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -3,7 +3,7 @@
 A send whose answer was lost may have arrived. It is sent again: seen twice is better than never.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from bots.address import Address
@@ -13,7 +13,7 @@ from bots.limits import Pace
 from bots.media import Upload
 from bots.media_sending import MediaSender
 from bots.splitting import Part
-from core.channel import ChatGone, Rejected, RetryLater
+from core.channel import ChatGone, Files, Rejected, RetryLater
 from core.messages import OutboundMessage
 from core.texts import text
 
@@ -27,13 +27,13 @@ Params = dict[str, Any]
 
 
 class Sender:
-    """Sends for one bot, within its pace."""
+    """Sends for one bot, within its pace; `name` is what its uploads are remembered under."""
 
-    def __init__(self, api: BotApi, pace: Pace, read: Callable[[str], Awaitable[bytes]]) -> None:
+    def __init__(self, api: BotApi, pace: Pace, files: Files, name: str) -> None:
         self._api = api
         self._pace = pace
         self._failures = 0
-        self._media = MediaSender(self._deliver, read)
+        self._media = MediaSender(self._deliver, files, name)
 
     async def send(self, message: OutboundMessage, sent: Sequence[str]) -> AsyncIterator[str]:
         """Send the parts after those already sent; yields the id of each as it goes out."""

@@ -54,7 +54,7 @@ class TelegramChannel:
         bot = await sign_in(api, host, token)
         self._intake = Intake(bot.id, bot.username)
         self._pace = Pace()
-        self._sender = Sender(api, self._pace, host.made)
+        self._sender = Sender(api, self._pace, host.shelf, f"telegram:{bot.id}")
         self._progress = ProgressEditor(api, self._pace)
         self._stage = Stage(api, self._pace, DraftSupport())
         self._poller = Poller(api, host, self._intake)

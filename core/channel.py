@@ -1,6 +1,6 @@
 """The contract between the core and a channel kind (Telegram, widget, ...)."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -95,12 +95,37 @@ class JobView:
     language: str = "en"
 
 
+class Files(Protocol):
+    """What was made, as files of the media store."""
+
+    async def read(self, key: str) -> bytes:
+        """A whole file, by its key. Raises PictureLost."""
+        ...
+
+    async def sent_as(self, artifacts: Sequence[str], name: str) -> Mapping[str, str]:
+        """The ids under which the channel `name` has kept some of these artifacts. Best effort."""
+        ...
+
+    def remember(self, known: Mapping[str, str], name: str) -> None:
+        """Keep such ids (artifact -> id) from now on, soon: nobody waits for it."""
+        ...
+
+    async def link(self, artifact: str) -> str:
+        """An address at which anybody may get a file for a week; "" where there is none for people."""
+        ...
+
+
 class Host(Protocol):
     """What the core offers to an open channel."""
 
     @property
     def instance(self) -> Instance:
         """The current configuration; it may change while the channel runs."""
+        ...
+
+    @property
+    def shelf(self) -> Files:
+        """What was made, as files."""
         ...
 
     async def accept(self, batch: Sequence[Incoming]) -> list[bool]:
@@ -126,10 +151,6 @@ class Host(Protocol):
 
     async def kept_picture(self, ref: str, chat_key: str | None = None) -> Picture | None:
         """A stored picture of this channel, of one chat only where that is named."""
-        ...
-
-    async def made(self, key: str) -> bytes:
-        """A file of the media store, by its key. Raises PictureLost."""
         ...
 
     async def made_for(self, artifact: str, chat_key: str) -> tuple[bytes, str] | None:

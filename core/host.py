@@ -122,10 +122,6 @@ class ChannelHost:
         """A stored picture."""
         return await self._uploads.find(ref, chat_key)
 
-    async def made(self, key: str) -> bytes:
-        """A file of the media store."""
-        return await self.shelf.read(key)
-
     async def made_for(self, artifact: str, chat_key: str) -> tuple[bytes, str] | None:
         """What was made for a chat, and its type."""
         return await self.shelf.made_for(artifact, self.instance.id, chat_key)

@@ -5,6 +5,7 @@ MEDIA_TEXTS: dict[str, dict[str, str]] = {
     "media_working_video": {"en": "I am making the video.", "ru": "Делаю видео."},
     "media_waiting": {"en": "{ahead} before this one", "ru": "перед этим: {ahead}"},
     "media_waiting_first": {"en": "next in the queue", "ru": "следующее в очереди"},
+    "media_scheduled": {"en": "begins {when}", "ru": "начнётся {when}"},
     "media_loading": {"en": "the model is being loaded", "ru": "модель загружается"},
     "media_running": {"en": "at work", "ru": "в работе"},
     "media_saving": {"en": "almost ready", "ru": "почти готово"},
@@ -70,6 +71,14 @@ MEDIA_TEXTS: dict[str, dict[str, str]] = {
     "media_gone": {
         "en": "This picture is not kept any more.",
         "ru": "Эта картинка больше не хранится.",
+    },
+    "media_elsewhere": {
+        "en": "It is ready, but this chat does not take it. It is here for a week:",
+        "ru": "Готово, но этот чат такое не принимает. Неделю это лежит здесь:",
+    },
+    "media_not_shown": {
+        "en": "It is ready, but this chat does not take it. Whoever runs this chat can give it to you.",
+        "ru": "Готово, но этот чат такое не принимает. Владелец чата может передать это вам.",
     },
     "media_made": {"en": "[You made a picture of: {prompt}]", "ru": "[Ты сделал картинку: {prompt}]"},
     "why_empty": {"en": "the description is empty", "ru": "описание пустое"},

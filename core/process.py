@@ -108,7 +108,7 @@ class ChannelProcess:
             self._database, self._channel, instance, secrets, self._link.send, rests
         )
         home, media = Path(self._start["home"]), self._start.get("media_url", "")
-        host.shelf = Shelf(self._database, home / "media", media)
+        host.shelf = Shelf(self._database, home / "media", media, self._start.get("public_url", ""))
         identity = await self._channel.open(host, self._start["token"])
         host.heard()
         await self._patiently(host.recover)

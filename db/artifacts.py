@@ -1,6 +1,6 @@
 """Artifacts: what was made, as rows; the files lie in the media store."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -18,6 +18,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    update,
 )  # fmt: skip
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped, mapped_column
@@ -92,6 +93,20 @@ async def artifacts_of(conn: AsyncConnection, job_id: str) -> list[Any]:
     """What a job made, in its order."""
     query = select(ARTIFACT).where(ARTIFACT.c.job_id == job_id).order_by(ARTIFACT.c.number)
     return list((await conn.execute(query)).all())
+
+
+async def sent_of(conn: AsyncConnection, artifact_ids: Collection[str], name: str) -> dict[str, str]:
+    """Under which ids a channel knows these artifacts, as far as it does: artifact -> id."""
+    query = select(ARTIFACT.c.id, ARTIFACT.c.sent).where(ARTIFACT.c.id.in_(artifact_ids))
+    return {str(one): str(sent[name]) for one, sent in await conn.execute(query) if name in sent}
+
+
+async def remember_sent(conn: AsyncConnection, known: Mapping[str, str], name: str) -> None:
+    """Keep the ids under which a channel knows artifacts from now on."""
+    query = select(ARTIFACT.c.id, ARTIFACT.c.sent).where(ARTIFACT.c.id.in_(known)).with_for_update()
+    for one, sent in list(await conn.execute(query)):
+        change = update(ARTIFACT).where(ARTIFACT.c.id == one)
+        await conn.execute(change.values(sent={**sent, name: known[one]}))
 
 
 @dataclass(frozen=True, slots=True)

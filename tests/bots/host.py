@@ -1,7 +1,7 @@
 """A small host for channels under test: takes updates in, and answers them when told how."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -26,7 +26,7 @@ class SmallHost:
         self.stopped: list[str] = []
         self.troubles: list[str] = []
         self.heards = 0
-        self.files: dict[str, bytes] = {}
+        self.shelf = SmallShelf()
         self.turn: Callable[[Incoming], Awaitable[None]] | None = None
         self.tasks: set[asyncio.Task[None]] = set()
         self.changed = asyncio.Event()
@@ -71,13 +71,31 @@ class SmallHost:
                 self.changed.clear()
                 await self.changed.wait()
 
-    async def made(self, key: str) -> bytes:
+    async def made_for(self, artifact: str, chat_key: str) -> tuple[bytes, str] | None:
+        return None
+
+
+class SmallShelf:
+    """Files by their keys, and what bots have remembered of them; `public` is where people reach them."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.known: dict[tuple[str, str], str] = {}
+        self.public = "https://chat.example/media/"
+
+    async def read(self, key: str) -> bytes:
         if key not in self.files:
             raise PictureLost(key)
         return self.files[key]
 
-    async def made_for(self, artifact: str, chat_key: str) -> tuple[bytes, str] | None:
-        return None
+    async def sent_as(self, artifacts: Sequence[str], name: str) -> Mapping[str, str]:
+        return {one: self.known[one, name] for one in artifacts if (one, name) in self.known}
+
+    def remember(self, known: Mapping[str, str], name: str) -> None:
+        self.known |= {(artifact, name): one for artifact, one in known.items()}
+
+    async def link(self, artifact: str) -> str:
+        return self.public and self.public + artifact
 
 
 class Live:

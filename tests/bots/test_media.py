@@ -2,12 +2,13 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from bots.media import short
-from core.channel import JobView
+from core.channel import ChatGone, JobView
 from core.messages import Media
 from tests.bots.host import TOKEN, Live
 from tests.fakes.bot_api import FakeBotApi, Fault
@@ -19,7 +20,7 @@ CLIP = Media("a2", "2026/a.mp4", "video/mp4", 64, 64, 100, 2.0)
 
 @pytest.fixture
 def stocked(live: Live) -> Live:
-    live.host.files = {PICTURE.key: picture(), CLIP.key: b"\0\0\0 ftypisom" + bytes(50)}
+    live.host.shelf.files = {PICTURE.key: picture(), CLIP.key: b"\0\0\0 ftypisom" + bytes(50)}
     return live
 
 
@@ -72,6 +73,119 @@ async def test_what_telegram_takes_for_no_photo_goes_as_a_document(api: FakeBotA
     assert api.calls[0].method == "sendDocument"
 
 
+@pytest.mark.parametrize(("width", "height", "size"), [(4200, 200, 100), (640, 480, 11 * 2**20)])
+async def test_what_is_too_long_or_too_heavy_for_a_photo_goes_as_a_document(
+    api: FakeBotApi, stocked: Live, width: int, height: int, size: int
+) -> None:
+    await stocked.send(7, "", media=(Media("a3", PICTURE.key, "image/png", width, height, size),))
+    assert kinds(api) == [("", ["document"])]
+
+
+async def test_a_photo_that_telegram_refuses_goes_as_a_document(api: FakeBotApi, stocked: Live) -> None:
+    (announced,) = await stocked.send(7, "I am drawing it.")
+    api.fault(Fault("error", method="editMessageMedia", description="Bad Request: IMAGE_PROCESS_FAILED"))
+    ids = await stocked.send(7, "Here.", media=(PICTURE,), preview=announced)
+    assert ids == [announced] and kinds(api) == [("Here.", ["document"])]
+
+
+async def test_an_album_of_ten_and_more(api: FakeBotApi, stocked: Live) -> None:
+    many = tuple(Media(f"n{at}", PICTURE.key, "image/png", 32, 24, 100) for at in range(21))
+    ids = await stocked.send(7, "x" * 1100, media=many)
+    assert len(ids) == 21 and api.count("sendMediaGroup") == 2 and api.count("sendPhoto") == 1
+    assert [len(one.text) for one in api.visible(7)] == [1024] + [0] * 20
+    again = await stocked.send(7, "", *ids[:10], media=many)
+    assert len(again) == 11
+
+
+async def test_one_document_makes_an_album_one_of_documents(api: FakeBotApi, stocked: Live) -> None:
+    heavy = Media("a3", PICTURE.key, "image/png", 640, 480, 11 * 2**20)
+    await stocked.send(7, "Here.", media=(PICTURE, heavy, PICTURE))
+    assert kinds(api) == [("Here.", ["document"]), ("", ["document"]), ("", ["document"])]
+
+
+async def test_an_album_goes_out_without_what_is_gone(api: FakeBotApi, stocked: Live) -> None:
+    ids = await stocked.send(
+        7, "Here.", media=(PICTURE, Media("a4", "gone.png", "image/png"), replace(PICTURE, artifact="a5"))
+    )
+    assert kinds(api) == [("Here.", ["photo"]), ("", ["photo"]), ("This picture is not kept any more.", [])]
+    assert len(ids) == 3
+
+
+@pytest.mark.parametrize("public", ["https://chat.example/media/", ""])
+async def test_a_clip_that_is_too_large_for_telegram_is_a_link(
+    api: FakeBotApi, stocked: Live, public: str
+) -> None:
+    stocked.host.shelf.public = public
+    (announced,) = await stocked.send(7, "I am making the video.", buttons=(("cancel", "cancel:j1"),))
+    huge = Media("a6", CLIP.key, "video/mp4", 1920, 1080, 51 * 2**20, 60.0)
+    assert await stocked.send(7, "Here is the video.", media=(huge,), preview=announced) == [announced]
+    (shown,) = api.visible(7)
+    assert shown.text.startswith("It is ready, but") and shown.buttons == []
+    assert ("https://chat.example/media/a6" in shown.text) == bool(public)
+
+
+async def test_what_was_uploaded_once_is_sent_by_its_id(api: FakeBotApi, stocked: Live) -> None:
+    await stocked.send(7, "Here.", media=(PICTURE,))
+    known = stocked.host.shelf.known["a1", "telegram:11"]
+    stocked.host.shelf.files.clear()  # it needs no bytes any more
+    (announced,) = await stocked.send(8, "I am drawing it.")
+    await stocked.send(8, "Here.", media=(PICTURE,), preview=announced)
+    assert [one.media for one in api.visible(8)] == [[("photo", picture())]]
+    assert api.calls[-1].params["media"]["media"] == known
+
+
+async def test_a_result_that_is_repeated_after_a_crash_stays_one(api: FakeBotApi, stocked: Live) -> None:
+    (announced,) = await stocked.send(7, "I am drawing it.")
+    for _ in range(2):
+        assert await stocked.send(7, "Here.", media=(PICTURE,), preview=announced) == [announced]
+    assert kinds(api) == [("Here.", ["photo"])] and api.refused[-1][3].startswith(
+        "Bad Request: message is not"
+    )
+
+
+async def test_an_album_of_known_and_new_files(api: FakeBotApi, stocked: Live) -> None:
+    other = replace(PICTURE, artifact="a5")
+    await stocked.send(7, "", media=(PICTURE,))
+    await stocked.send(7, "", media=(PICTURE, other))
+    sent = [one["media"] for one in api.calls[-1].params["media"]]
+    assert sent == [stocked.host.shelf.known["a1", "telegram:11"], "attach://file1"]
+    assert stocked.host.shelf.known["a5", "telegram:11"]
+
+
+async def test_an_id_that_telegram_refuses_is_an_upload_again(api: FakeBotApi, stocked: Live) -> None:
+    await stocked.send(7, "", media=(PICTURE,))
+    api.forget_files(TOKEN)
+    (announced,) = await stocked.send(8, "I am drawing it.")
+    assert await stocked.send(8, "Here.", media=(PICTURE,), preview=announced) == [announced]
+    await stocked.send(8, "", media=(PICTURE, CLIP))
+    assert kinds(api, 8) == [("Here.", ["photo"]), ("", ["photo"]), ("", ["video"])]
+    assert "wrong remote file identifier" in api.refused[0][3]
+
+
+async def test_a_refusal_of_every_shape_is_told_in_words(api: FakeBotApi, stocked: Live) -> None:
+    no = "Bad Request: not enough rights to send photos to the chat"
+    api.fault(Fault("error", method="sendPhoto", description=no))
+    api.fault(Fault("error", method="sendDocument", description=no))
+    await stocked.send(-7, "Here.", media=(PICTURE,))
+    assert "https://chat.example/media/a1" in api.visible(-7)[0].text
+
+
+async def test_a_result_follows_a_group_that_became_a_supergroup(api: FakeBotApi, stocked: Live) -> None:
+    gone = "Bad Request: group chat was upgraded to a supergroup chat"
+    api.fault(Fault("error", 9, chat_id=-7, description=gone, migrate_to=-1007))
+    await stocked.channel.progress(view(chat="-7", external_id="5", words="50 %"))
+    await stocked.send(-7, "Here.", media=(PICTURE,), preview="5")
+    assert kinds(api, -1007) == [("Here.", ["photo"])]
+
+
+async def test_a_bot_that_was_blocked_during_a_job_gives_up(api: FakeBotApi, stocked: Live) -> None:
+    (announced,) = await stocked.send(7, "I am drawing it.")
+    api.block(TOKEN, 7)
+    assert await stocked.channel.progress(view(external_id=announced, words="50 %"))
+    with pytest.raises(ChatGone):
+        await stocked.send(7, "Here.", media=(PICTURE,), preview=announced)
+
+
 async def test_a_file_that_is_gone_is_told_in_words(api: FakeBotApi, stocked: Live) -> None:
     await stocked.send(7, "Here.", media=(Media("a4", "gone.png", "image/png"),), language="ru")
     assert [one.text for one in api.visible(7)] == ["Эта картинка больше не хранится."]
@@ -83,8 +197,8 @@ async def test_a_flood_is_waited_for(api: FakeBotApi, stocked: Live) -> None:
         await stocked.send(7, "", media=(PICTURE,))
 
 
-def view(**values: Any) -> JobView:
-    return JobView("j1", "m1", "7", values.pop("external_id"), values.pop("words"), **values)
+def view(chat: str = "7", **values: Any) -> JobView:
+    return JobView("j1", "m1", chat, values.pop("external_id"), values.pop("words"), **values)
 
 
 async def test_progress_in_words_then_with_a_preview(api: FakeBotApi, stocked: Live) -> None:
@@ -98,6 +212,22 @@ async def test_progress_in_words_then_with_a_preview(api: FakeBotApi, stocked: L
     assert kinds(api) == [("▰▰ 80 %", ["photo"])]
     await stocked.send(7, "Here.", media=(PICTURE,), preview=announced)
     assert kinds(api) == [("Here.", ["photo"])]
+
+
+async def test_progress_that_is_refused_waits_and_the_result_comes(api: FakeBotApi, stocked: Live) -> None:
+    (announced,) = await stocked.send(7, "I am drawing it.")
+    api.fault(Fault("429", method="editMessageText", retry_after=1))
+    assert not await stocked.channel.progress(view(external_id=announced, words="10 %"))
+    assert not await stocked.channel.progress(view(external_id=announced, words="20 %"))
+    assert len(api.refused) == 1  # the second one did not even ask
+    await stocked.send(7, "Here.", media=(PICTURE,), preview=announced)
+    assert kinds(api) == [("Here.", ["photo"])]
+    assert api.calls[-1].at - api.refused[0][4] >= 1.0
+
+
+async def test_progress_of_a_deleted_announcement_is_let_be(api: FakeBotApi, stocked: Live) -> None:
+    assert await stocked.channel.progress(view(external_id="4711", words="10 %"))
+    assert not api.visible(7)
 
 
 async def test_a_command_brings_its_pictures(api: FakeBotApi, stocked: Live) -> None:

@@ -45,6 +45,7 @@ import json
 import math
 import re
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -53,7 +54,16 @@ from typing import Any
 from aiohttp import web
 
 from tests.fakes.bot_api_control import answer_control
-from tests.fakes.bot_api_media import KINDS, body_of, caption_of, parsed, put
+from tests.fakes.bot_api_media import (
+    KINDS,
+    Kept,
+    caption_of,
+    check_album,
+    kept_or_new,
+    parsed,
+    remember,
+    told,
+)  # fmt: skip
 from tests.fakes.bot_api_rules import Limits, Refused, check_text, too_many
 from tests.fakes.bot_api_state import Bot, Call, Fault, Shown, Store
 
@@ -86,6 +96,7 @@ class FakeBotApi:
         self.revoked: set[str] = set()
         self.unsupported: set[str] = set()
         self.files: dict[tuple[str, str], bytes] = {}
+        self.kept: defaultdict[str, dict[str, Kept]] = defaultdict(dict)  # what each bot has sent, by file_id
         self.port = 0
         self._changed = asyncio.Event()
         self._runner: web.ServerRunner | None = None
@@ -176,6 +187,10 @@ class FakeBotApi:
     def fault(self, fault: Fault) -> None:
         """Script a fault."""
         self.faults.append(fault)
+
+    def forget_files(self, token: str) -> None:
+        """The ids of what a bot has sent work no longer."""
+        self.kept[token].clear()
 
     def block(self, token: str, chat_id: int) -> None:
         """The person blocks the bot."""
@@ -330,6 +345,8 @@ class FakeBotApi:
         shown = self.store.shown.get(int(params["chat_id"]), {}).get((bot.token, int(params["message_id"])))
         if shown is None:
             raise Refused(400, "Bad Request: message to edit not found")
+        if shown.media:
+            raise Refused(400, "Bad Request: there is no text in the message to edit")
         entities = params.get("entities") or []
         buttons = (params.get("reply_markup") or {}).get("inline_keyboard", [])
         if (shown.text, shown.entities, shown.buttons) == (text, entities, buttons):
@@ -349,30 +366,38 @@ class FakeBotApi:
         return True
 
     def _send_medium(self, kind: str, bot: Bot, params: dict[str, Any]) -> dict[str, Any]:
-        medium = {"type": kind, "media": params.get(kind), "caption": params.get("caption")}
-        body_of(params, medium["media"], kind)
+        body = kept_or_new(params, params.get(kind), kind, self.kept[bot.token])
         shown = self.store.show(bot.token, params, caption_of(params))
-        put(shown, params, medium)
-        return _message(bot, shown)
+        return self._with_medium(bot, shown, kind, body)
+
+    def _with_medium(self, bot: Bot, shown: Shown, kind: str, body: bytes) -> dict[str, Any]:
+        """Show a medium in a message; a message of text becomes one with a medium."""
+        shown.media = [(kind, body)]
+        message = {**_message(bot, shown), **told(kind, remember(self.kept[bot.token], kind, body))}
+        return {**message, "caption": message.pop("text"), "caption_entities": message.pop("entities")}
 
     def _send_group(self, bot: Bot, params: dict[str, Any]) -> list[dict[str, Any]]:
         media = parsed(params["media"])
-        if not 2 <= len(media) <= 10:
-            raise Refused(400, "Bad Request: there must be from 2 to 10 media in an album")
-        bodies = [body_of(params, one["media"], one["type"]) for one in media]
+        check_album([one["type"] for one in media])
+        known = self.kept[bot.token]
+        bodies = [kept_or_new(params, one["media"], one["type"], known) for one in media]
         made = []
         for one, body in zip(media, bodies, strict=True):
             shown = self.store.show(bot.token, params, caption_of(one))
-            shown.media = [(one["type"], body)]
-            made.append(_message(bot, shown))
+            made.append(self._with_medium(bot, shown, one["type"], body))
         return made
 
     def _edit_media(self, bot: Bot, params: dict[str, Any]) -> dict[str, Any]:
         shown = self._found(bot, params)
-        put(shown, params, parsed(params["media"]))
-        shown.buttons = (params.get("reply_markup") or {}).get("inline_keyboard", [])
-        shown.edited = time.monotonic()
-        return _message(bot, shown)
+        medium = parsed(params["media"])
+        kind, caption = medium["type"], caption_of(medium)
+        body = kept_or_new(params, medium["media"], kind, self.kept[bot.token])
+        buttons = (params.get("reply_markup") or {}).get("inline_keyboard", [])
+        uploaded = str(medium["media"]).startswith("attach://")
+        if not uploaded and (shown.text, shown.media, shown.buttons) == (caption, [(kind, body)], buttons):
+            raise Refused(400, NOT_MODIFIED)
+        shown.text, shown.buttons, shown.edited = caption, buttons, time.monotonic()
+        return self._with_medium(bot, shown, kind, body)
 
     def _edit_caption(self, bot: Bot, params: dict[str, Any]) -> dict[str, Any]:
         shown = self._found(bot, params)
