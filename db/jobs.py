@@ -29,6 +29,7 @@ from db.job_previews import PREVIEW
 
 WAITING, RUNNING, DONE, FAILED, CANCELLED = "waiting", "running", "done", "failed", "cancelled"
 ENDED = (DONE, FAILED, CANCELLED)
+SCHEDULED = "scheduled"  # the phase of a waiting job that may begin at its time only
 
 
 class Job(Row):
@@ -40,7 +41,8 @@ class Job(Row):
     waiting jobs: higher first, then by `rank`. `submit` remembers what was begun at a provider:
     key, provider_id, model, key_number, and the handle once there is one. `tried` are the attempts at
     candidates, with what became of each. `runner` works on it (db/job_runners.py). `fraction` is 0 to 1;
-    `eta` in seconds.
+    `eta` in seconds. `phase` is waiting, scheduled (until `not_before`), loading, running or saving, and the
+    status when it has ended.
     """
 
     __tablename__ = "job"
@@ -201,7 +203,7 @@ async def put_first(conn: AsyncConnection, job_id: str) -> bool:
     moved = await conn.execute(
         update(JOB)
         .where(JOB.c.id == job_id, JOB.c.status == WAITING)
-        .values(rank=first - 1.0, lane=lane, not_before=0.0)
+        .values(rank=first - 1.0, lane=lane, not_before=0.0, phase=WAITING)
     )
     return moved.rowcount == 1
 
@@ -230,10 +232,15 @@ async def expire(conn: AsyncConnection, moment: float) -> list[Any]:
     return list((await conn.execute(late)).all())
 
 
-async def before(conn: AsyncConnection, row: Any) -> int:
-    """How many waiting jobs of its queue come before a waiting one."""
+async def before(conn: AsyncConnection, row: Any) -> int | None:
+    """How many jobs of its queue that may begin now come before a waiting one; None for one whose time has
+    not come."""
+    moment = now()
+    if row.phase == SCHEDULED and row.not_before > moment:
+        return None
     ahead = or_(JOB.c.lane > row.lane, and_(JOB.c.lane == row.lane, JOB.c.rank < row.rank))
-    query = select(func.count()).where(JOB.c.status == WAITING, JOB.c.queue == row.queue, ahead)
+    due = or_(JOB.c.phase != SCHEDULED, JOB.c.not_before <= moment)
+    query = select(func.count()).where(JOB.c.status == WAITING, JOB.c.queue == row.queue, ahead, due)
     return int((await conn.execute(query)).scalar_one())
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import Query, Request
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from admin.api.calls import Actor, Id, Parts, api_router
@@ -61,26 +61,32 @@ class ArtifactPage(BaseModel):
     next: str | None
 
 
+class ArtifactsAsked(BaseModel):
+    """Which artifacts are wanted; empty is any. `older` is the `next` of the page before; moments are UTC
+    epoch seconds."""
+
+    q: Annotated[str, Field(max_length=200, description="Words of the prompt."), Readable] = ""
+    kind: Literal["", "image", "video"] = ""
+    model: Annotated[str, Field(max_length=240), Readable] = ""
+    channel_id: Annotated[str, Field(max_length=36), Readable] = ""
+    source: Annotated[str, Field(max_length=16), Readable] = ""
+    since: float | None = None
+    until: float | None = None
+    older: Annotated[str, Field(max_length=36), Readable] = ""
+    limit: int = Field(50, ge=1, le=200)
+
+
 @router.get("/artifacts")
 async def list_artifacts(
-    request: Request,
-    parts: Parts,
-    q: Annotated[str, Readable] = Query("", max_length=200, description="Words of the prompt."),
-    kind: Literal["", "image", "video"] = "",
-    model: Annotated[str, Readable] = Query("", max_length=240),
-    channel_id: Annotated[str, Readable] = Query("", max_length=36),
-    source: Annotated[str, Readable] = Query("", max_length=16),
-    since: float | None = Query(None, description="UTC epoch seconds."),
-    until: float | None = None,
-    older: Annotated[str, Readable] = Query("", max_length=36),
-    limit: int = Query(50, ge=1, le=200),
+    request: Request, parts: Parts, asked: Annotated[ArtifactsAsked, Query()]
 ) -> ArtifactPage:
     """What was made, newest first."""
-    wanted = artifacts.Wanted(q, kind, model, channel_id, source, since, until, older)
+    given = asked.model_dump(exclude={"q", "limit"})
+    wanted = artifacts.Wanted(text=asked.q, **given)
     async with parts.database.reading() as conn:
-        rows = await artifacts.find_artifacts(conn, wanted, limit + 1)
-    items = [await _shown(request, row) for row in rows[:limit]]
-    return ArtifactPage(items=items, next=items[-1].id if len(rows) > limit else None)
+        rows = await artifacts.find_artifacts(conn, wanted, asked.limit + 1)
+    items = [await _shown(request, row) for row in rows[: asked.limit]]
+    return ArtifactPage(items=items, next=items[-1].id if len(rows) > asked.limit else None)
 
 
 @router.get("/artifacts/{artifact_id}")

@@ -1,15 +1,24 @@
 """Pictures and videos for programs: ordered, followed, cancelled, tried again."""
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import Depends, Header, Query, Request
 from fastapi.routing import APIRoute
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.responses import Response, StreamingResponse
 
 from admin.api.calls import LONGEST_UPLOAD, Call, Id, api_router, limited
 from admin.api.errors import ErrorDetail, FieldError, answer, language_of
+from admin.api.media_models import (
+    LONGEST_DELAY,
+    MediaInputGiven,
+    MediaJobPage,
+    MediaJobsAsked,
+    MediaModel,
+    MediaModels,
+    NewMediaJob,
+    UploadedPicture,
+)
 from admin.bearer import Unauthorized, caller_of
 from admin.gateway.access import Access
 from admin.gateway.errors import ApiError, wrong
@@ -20,29 +29,14 @@ from admin.gateway.images_reading import Caller
 from admin.gateway.images_views import MediaJob, Showing, default_task, desk_of, showing_of
 from admin.live import json_message, stream
 from admin.services import services_of
-from core.configuration.errors import wrong as wrong_value
 from core.configuration.values import Readable
 from core.gateway_keys import PREFIX
 from core.jobs.order import Wish
 from core.jobs.submit import LONGEST_PROMPT
 from core.pictures import LARGEST
+from db.base import now
 from db.job_lists import Wanted
-from providers.media.cards import LONGEST_SIDE
 from providers.media.types import Task
-
-LARGEST_SEED = 2**53
-
-
-def _text(value: str) -> str:
-    if any("\ud800" <= one <= "\udfff" for one in value):  # half a character: JSON can say it, rows cannot
-        raise wrong_value("bad_characters")
-    return value
-
-
-Prompt = Annotated[str, Readable, AfterValidator(_text)]
-Short = Annotated[str, Field(max_length=240), Readable, AfterValidator(_text)]
-Role = Literal["image", "mask", "last_frame", "reference", "person", "garment"]
-Plain = bool | int | float | Annotated[str, Field(max_length=LONGEST_PROMPT), Readable, AfterValidator(_text)]
 
 
 class MediaCall(Call):
@@ -67,69 +61,6 @@ class MediaCall(Call):
 
 
 router = api_router("media", MediaCall)
-
-
-class MediaInputGiven(BaseModel):
-    """A picture to work on: the id of an artifact, or a data: URL with base64."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    role: Role = "image"
-    artifact: Annotated[str, Field(max_length=36), Readable, AfterValidator(_text)] = ""
-    data: Annotated[str, Field(repr=False)] = ""
-
-
-class NewMediaJob(BaseModel):
-    """What to make. `model` (or `route`, which is the same) is a media route's id, `provider:model` or
-    `provider:auto`; left out, the route `images` or `videos`. `task` follows from it and from the inputs."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    model: Short = ""
-    route: Short = ""
-    task: Task | None = None
-    prompt: Prompt = ""
-    negative: Prompt = ""
-    inputs: Annotated[list[MediaInputGiven], Field(max_length=16)] = []
-    width: int | None = Field(None, ge=1, le=LONGEST_SIDE)
-    height: int | None = Field(None, ge=1, le=LONGEST_SIDE)
-    count: int = Field(1, ge=1, le=16)
-    seed: int | None = Field(None, ge=0, le=LARGEST_SEED)
-    seconds: float | None = Field(None, gt=0, le=600, allow_inf_nan=False)
-    strength: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
-    params: Annotated[dict[Short, Plain | None], Field(max_length=64)] = {}
-    preset: Short = ""
-
-
-class MediaJobPage(BaseModel):
-    """Jobs, newest first; `next` is the `older` of the next page."""
-
-    items: Sequence[MediaJob]
-    next: str | None
-
-
-class MediaModel(BaseModel):
-    """What may be named as `model`, and the tasks that it does."""
-
-    name: str
-    tasks: Sequence[Task]
-
-
-class MediaModels(BaseModel):
-    """Everything that the caller may name."""
-
-    items: Sequence[MediaModel]
-
-
-class UploadedPicture(BaseModel):
-    """A picture that jobs may name as an input until `expires_at` (UTC epoch seconds)."""
-
-    artifact: str
-    mime: str
-    size: int
-    width: int
-    height: int
-    expires_at: float | None
 
 
 def _caller(request: Request) -> Caller:
@@ -161,26 +92,20 @@ async def create_media_job(
     plain = new.model_dump(include={"prompt", "negative", "width", "height", "count", "seed", "seconds"})
     params = {name: value for name, value in new.params.items() if value is not None}
     wish = Wish(task, strength=new.strength, params=params, preset=new.preset, **plain)
-    placed = await desk.order(who, Ask(named, wish, pictures, again, language=language_of(request)))
+    ask = Ask(named, wish, pictures, again, language=language_of(request), delay=_delay(new))
+    placed = await desk.order(who, ask)
     return await views.job(who, placed.row, await desk.ahead(placed.row))
 
 
 @router.get("/media/jobs")
 async def list_media_jobs(
-    who: Who,
-    desk: AtDesk,
-    views: Views,
-    status: Literal["", "waiting", "running", "done", "failed", "cancelled"] = "",
-    source: Literal["", "chat", "tool", "api", "mcp", "panel"] = "",
-    makes: Literal["", "image", "video"] = "",
-    older: Annotated[str, Readable, AfterValidator(_text)] = Query("", max_length=36),
-    limit: int = Query(50, ge=1, le=200),
+    who: Who, desk: AtDesk, views: Views, asked: Annotated[MediaJobsAsked, Query()]
 ) -> MediaJobPage:
     """Jobs, newest first: of a gateway key its own, of an operator's token all."""
-    wanted = Wanted(None, status, source, makes, older=older)
-    rows = await desk.jobs(who, wanted, limit + 1)
-    items = await views.jobs(who, rows[:limit])
-    return MediaJobPage(items=items, next=items[-1].id if len(rows) > limit else None)
+    wanted = Wanted(**asked.model_dump(exclude={"limit"}))
+    rows = await desk.jobs(who, wanted, asked.limit + 1)
+    items = await views.jobs(who, rows[: asked.limit])
+    return MediaJobPage(items=items, next=items[-1].id if len(rows) > asked.limit else None)
 
 
 @router.get("/media/models")
@@ -263,6 +188,18 @@ async def _events(
 async def _task(desk: Desk, who: Caller, named: str, pictures: Sequence[Given]) -> Task:
     makes = (await desk.names.find(who.key, named)).makes
     return default_task(makes, [one.role for one in pictures])
+
+
+def _delay(new: NewMediaJob) -> float:
+    """Seconds until it may begin; a moment that is over is now."""
+    if new.start_at is None:
+        return new.delay
+    if new.delay:
+        raise wrong("delay", "cannot be given together with `start_at`.")
+    delay = new.start_at.timestamp() - now()
+    if delay > LONGEST_DELAY:
+        raise wrong("start_at", "must be within thirty days.")
+    return max(delay, 0.0)
 
 
 def _given(place: int, one: MediaInputGiven) -> Given:

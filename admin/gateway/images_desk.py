@@ -40,6 +40,7 @@ class Ask:
     again: str = ""
     hints: Mapping[str, Any] = field(default_factory=dict)
     language: str = "en"
+    delay: float = 0.0  # seconds until it may begin
 
     def with_key(self, again: str) -> "Ask":
         """The same with what makes a repeated order the same job."""
@@ -76,12 +77,12 @@ class Desk(Reading):
         wish, found = await self._fitting(route, ask)
         order = Order(
             wish, route.candidates, caller.source, route_id=route.id or None, key_id=caller.key_id,
-            key=ask.again, language=ask.language, queue=route.queue,
+            key=ask.again, language=ask.language, queue=route.queue, delay=ask.delay,
         )  # fmt: skip
         if known := await self._known(order):
             return Placed(known, False)
         order = replace(order, wish=replace(wish, inputs=await self.inputs.keep(caller.key, ask.pictures)))
-        return await self._placed(caller, route, order, self._need(new_id(), wish, found))
+        return await self._placed(caller, route, order, self._need(new_id(), wish, found, ask.delay))
 
     async def cancel(self, job_id: str) -> bool:
         """Cancel; False when it has ended already."""
@@ -200,9 +201,9 @@ class Desk(Reading):
         rules = rules_of((await self._services.book.current()).limits)
         return await reserve_job(self._limits, payer, rules, route, need)
 
-    def _need(self, job_id: str, wish: Wish, found: Sequence[Candidate]) -> Need:
+    def _need(self, job_id: str, wish: Wish, found: Sequence[Candidate], delay: float = 0.0) -> Need:
         price = max((one.price or 0.0 for one in found), default=0.0)
-        return Need(job_id, wish.task, wish.count, price, self._ttl * HOURS)
+        return Need(job_id, wish.task, wish.count, price, delay + self._ttl * HOURS)
 
 
 async def tell_uses(services: Services) -> None:

@@ -43,8 +43,9 @@ class JobError(BaseModel):
 
 class MediaJob(BaseModel):
     """A picture or video that was ordered. `status` is waiting, running, done, failed or cancelled, `phase`
-    waiting, loading, running or saving. `progress` is 0 to 1, null where nobody knows; `position` counts the
-    jobs before it; `eta` is in seconds; moments are UTC epoch seconds. `cost` is in US dollars."""
+    scheduled (until `starts_at`), waiting, loading, running or saving. `progress` is 0 to 1, null where nobody
+    knows; `position` counts the jobs before it; `eta` is in seconds; moments are UTC epoch seconds. `cost` is
+    in US dollars."""
 
     id: str
     status: str
@@ -63,6 +64,7 @@ class MediaJob(BaseModel):
     error: JobError | None
     cost: float | None
     created_at: float
+    starts_at: float | None
     started_at: float | None
     finished_at: float | None
     results: Sequence[MediaResult] = ()
@@ -93,7 +95,7 @@ class Showing:
         shown = {
             "route": row.route_id, "model": f"{row.provider_id}:{row.model}" if row.provider_id else "",
             "request": asked, "progress": row.fraction, "position": ahead, "eta": _eta(row),
-            "error": _error(caller, row), "results": [self.result(one) for one in made],
+            "error": _error(caller, row), **_start(row), "results": [self.result(one) for one in made],
         }  # fmt: skip
         return MediaJob(**{**values, **shown})
 
@@ -122,6 +124,15 @@ async def showing_of(connection: HTTPConnection) -> Showing:
     """What makes views in the running application."""
     signer = await signer_of(Request(connection.scope))
     return Showing(desk_of(connection), signer, services_of(connection).settings.url)
+
+
+def _start(row: Any) -> dict[str, Any]:
+    """Its phase, and when it begins where that is set and yet to come."""
+    if row.phase != jobs.SCHEDULED:
+        return {"phase": row.phase, "starts_at": None}
+    if row.not_before <= now():
+        return {"phase": jobs.WAITING, "starts_at": None}
+    return {"phase": row.phase, "starts_at": row.not_before}
 
 
 def _eta(row: Any) -> float | None:

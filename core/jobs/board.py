@@ -11,8 +11,10 @@ from typing import Any
 
 from core.channel import Channel, JobView
 from core.jobs.order import Reply
+from core.moments import when
 from core.texts import text
 from db import job_previews, jobs, outbox
+from db.base import now
 from db.database import Database
 from db.trouble import Unavailable
 from providers.media.types import Task
@@ -105,6 +107,8 @@ def words_of(row: Any, ahead: int | None) -> str:
 def progress_line(row: Any, ahead: int | None) -> str:
     """The line below: what it waits for, or how far it is."""
     language = row.language
+    if row.status == jobs.WAITING and row.phase == jobs.SCHEDULED and row.not_before > now():
+        return text("media_scheduled", language, when=when(row.not_before, now(), language))
     if row.status == jobs.WAITING or (row.phase == "waiting" and ahead):
         return (
             text("media_waiting", language, ahead=ahead) if ahead else text("media_waiting_first", language)

@@ -52,6 +52,7 @@ async def place(conn: AsyncConnection, order: Order, ttl_hours: float = 24.0, jo
         key_id=order.key_id,
         idempotency_key=key_of(order),
         language=order.language,
+        phase=jobs.SCHEDULED if order.delay else jobs.WAITING,
         not_before=moment + order.delay if order.delay else 0.0,
         expires_at=moment + order.delay + ttl_hours * HOURS,
     )

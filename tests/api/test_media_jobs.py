@@ -3,7 +3,10 @@
 import asyncio
 import base64
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import pytest
 
 from db import media, providers, settings, slugs
 from providers.errors import ErrorClass, ProviderError
@@ -140,6 +143,22 @@ async def test_a_key_sees_its_own_and_an_operator_all(shop: Studio) -> None:  # 
     assert not (await shop.api("GET", "/media/jobs?makes=video", key=ADMIN))[1]["items"]
 
 
+async def test_a_job_begins_at_its_time(shop: Studio) -> None:  # noqa: F811
+    later = datetime.now(UTC) + timedelta(days=2)
+    _, late = await shop.api("POST", "/media/jobs", {**HARBOUR, "start_at": later.isoformat()})
+    assert (late["status"], late["phase"], late["position"]) == ("waiting", "scheduled", None)
+    assert late["starts_at"] == pytest.approx(later.timestamp(), abs=1)
+    _, soon = await shop.api("POST", "/media/jobs", {**HARBOUR, "delay": 0.4})
+    assert soon["phase"] == "scheduled"
+    over = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+    _, at_once = await shop.api("POST", "/media/jobs", {**HARBOUR, "start_at": over})
+    assert (at_once["phase"], at_once["starts_at"]) == ("waiting", None)
+    row = await shop.until(soon["id"], "done")
+    assert row.started_at >= soon["starts_at"]
+    assert (await shop.api("GET", f"/media/jobs/{late['id']}"))[1]["phase"] == "scheduled"
+    assert (await shop.api("POST", f"/media/jobs/{late['id']}/cancel"))[1]["status"] == "cancelled"
+
+
 async def test_what_may_be_named(shop: Studio) -> None:  # noqa: F811
     _, all_names = await shop.api("GET", "/media/models")
     names = {one["name"]: one["tasks"] for one in all_names["items"]}
@@ -192,6 +211,12 @@ MISTAKES: list[tuple[dict[str, Any], int, set[str] | None]] = [
     ({"preset": "none"}, 400, {"preset"}),
     ({"task": "text_to_video"}, 400, {"model"}),
     ({"task": "dance"}, 422, {"task"}),
+    ({"delay": -1}, 422, {"delay"}),
+    ({"delay": 40 * 86400}, 422, {"delay"}),
+    ({"start_at": "2999-01-01T00:00:00Z"}, 400, {"start_at"}),
+    ({"start_at": "2026-12-24T08:00:00"}, 422, {"start_at"}),
+    ({"start_at": "tomorrow"}, 422, {"start_at"}),
+    ({"start_at": "2026-12-24T08:00:00Z", "delay": 5}, 400, {"delay"}),
     ({"model": "imagse"}, 404, {"model"}),
     ({"model": "x" * 10_000}, 422, {"model"}),
     ({"inputs": [{"data": "data:image/png;base64,AAAA"}]}, 400, {"inputs[0].data"}),

@@ -6,6 +6,7 @@ import hashlib
 import pytest
 from sqlalchemy import select
 
+from core.jobs.board import progress_line
 from core.jobs.order import Wish
 from core.jobs.submit import NotOrdered, cancel, retry
 from db import artifacts, channels, job_previews, jobs, media, slugs
@@ -188,6 +189,28 @@ async def test_the_order_of_waiting_jobs(shop: Workshop) -> None:
     assert places == {third: 0, chat: 1, first: 2}
     assert listed == [third, chat, first, second]
     assert [(await shop.claim()).id for _ in range(4)] == listed
+
+
+async def test_a_job_waits_for_its_time(shop: Workshop) -> None:
+    late = await shop.order(delay=3600.0)
+    soon = await shop.order()
+    row = await shop.row(late)
+    assert (row.status, row.phase) == ("waiting", "scheduled")
+    assert row.expires_at == pytest.approx(row.not_before + 24 * 3600, abs=1)
+    assert progress_line(row, None) == "begins in 60 min"
+    async with shop.database.reading() as conn:
+        assert await jobs.before(conn, row) is None
+        assert await jobs.before(conn, await jobs.get_job(conn, soon)) == 0
+    assert (await shop.work()).id == soon
+    assert await shop.claim() is None
+    other = await shop.order(delay=0.05)
+    await asyncio.sleep(0.1)
+    assert progress_line(await shop.row(other), 0) == "next in the queue"
+    assert (await shop.work()).id == other
+    assert await shop.does(jobs.put_first, late)  # begins now
+    assert (await shop.row(late)).phase == "waiting" and (await shop.work()).status == "done"
+    gone = await shop.order(delay=3600.0)
+    assert await shop.does(cancel, gone) == "cancelled"
 
 
 async def test_jobs_are_found_by_what_they_are(shop: Workshop) -> None:
