@@ -1,5 +1,6 @@
 """The web process's application, put together."""
 
+import importlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -26,6 +27,7 @@ from admin.templating import Templates
 from core.media.opening import open_store
 from core.trial import end_all
 
+REST = "admin.api.rest"
 logger = logging.getLogger(__name__)
 
 
@@ -57,9 +59,7 @@ def create_app(services: Services) -> FastAPI:
 
 
 def _rest(app: FastAPI) -> FastAPI:
-    from admin.api.rest import rest_app
-
-    made = rest_app(app.state)
+    made: FastAPI = importlib.import_module(REST).rest_app(app.state)
     _install_errors(made)
     return made
 
