@@ -16,7 +16,8 @@ import aiohttp
 from aiohttp import web
 
 from providers.engine.hub.scan import text_models
-from providers.engine.ledger import Ledger, Pool
+from providers.engine.holdings import Pool
+from providers.engine.ledger import Ledger
 from providers.engine.text_host import TextHost, TextOptions
 
 GIB = 1 << 30
