@@ -15,8 +15,8 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
-from providers.engine.hub.scan import text_models
 from providers.engine.holdings import Pool
+from providers.engine.hub.scan import text_models
 from providers.engine.ledger import Ledger
 from providers.engine.text_host import TextHost, TextOptions
 
