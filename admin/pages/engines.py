@@ -1,7 +1,7 @@
 """Engine hosts: whose memory is held by what, the models that can be loaded, and getting more of them."""
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -33,6 +33,16 @@ VERBS = ("load", "unload", "sleep", "pin", "unpin")
 LONGEST = 200
 NEW, MOVED = "new", "moved"  # nothing could be asked of it yet; it runs, at another port
 WORDS = {"downloads": DOWNLOADS, "families": FAMILIES, "reasons": REASONS}
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What a host is told: the audit's word for it, about which model, repository or family, and the call."""
+
+    verb: str
+    target: str
+    path: str
+    body: Any = None
 
 
 @router.get("/engines")
@@ -78,16 +88,15 @@ async def download(request: Request, provider_id: str, person: MayChange) -> Res
     form = await request.form()
     repo, revision = text_of(form, "repo")[:LONGEST], text_of(form, "revision")[:LONGEST] or "main"
     body = {"repo": _repository(repo), "revision": revision}
-    return await _order(request, person, provider_id, "download", repo, "/models/download", body)
+    return await _order(request, person, provider_id, Telling("download", repo, "/models/download", body))
 
 
 @router.post("/engines/{provider_id}/downloads/cancel")
 async def stop_download(request: Request, provider_id: str, person: MayChange) -> Response:
     """End a download; what is complete stays."""
     repo = text_of(await request.form(), "repo")[:LONGEST]
-    return await _order(
-        request, person, provider_id, "download.cancel", repo, "/downloads/cancel", {"repo": repo}
-    )
+    telling = Telling("download.cancel", repo, "/downloads/cancel", {"repo": repo})
+    return await _order(request, person, provider_id, telling)
 
 
 @router.post("/engines/{provider_id}/families/{name}/{what}")
@@ -96,7 +105,7 @@ async def family(request: Request, provider_id: str, name: str, what: str, perso
     if what not in ("install", "cancel"):
         raise HTTPException(404)
     path = f"/families/{quote(name, safe='')}/{what}"
-    return await _order(request, person, provider_id, f"family.{what}", name, path)
+    return await _order(request, person, provider_id, Telling(f"family.{what}", name, path))
 
 
 @router.post("/engines/{provider_id}/{verb}/{model:path}")
@@ -105,22 +114,20 @@ async def order(request: Request, provider_id: str, verb: str, model: str, perso
     if verb not in VERBS or ".." in model.split("/"):
         raise HTTPException(404)
     path = f"/models/{quote(model, safe='/')}/{verb}"
-    return await _order(request, person, provider_id, verb, model, path)
+    return await _order(request, person, provider_id, Telling(verb, model, path))
 
 
-async def _order(
-    request: Request, person: Person, provider_id: str, verb: str, target: str, path: str, body: Any = None
-) -> Response:  # fmt: skip
+async def _order(request: Request, person: Person, provider_id: str, telling: Telling) -> Response:
     """Tell a host, and write down what it took."""
     config = await _config(request, provider_id)
     try:
-        done = await tell(config, path, body, SOON)
+        done = await tell(config, telling.path, telling.body, SOON)
     except NoAnswer as error:
         problem = error.words if error.kind == ERROR else ""
         problem = problem or language_of(request)("The engine host did not take this order.")
         return await _show(request, 422, problem)
-    await _audit(request, person, verb, f"{provider_id}:{target}")
-    return back("/engines", "saved" if done and verb in ("pin", "unpin") else "told")
+    await _audit(request, person, telling.verb, f"{provider_id}:{telling.target}")
+    return back("/engines", "saved" if done and telling.verb in ("pin", "unpin") else "told")
 
 
 async def _show(request: Request, status: int = 200, problem: str = "") -> Response:
