@@ -42,7 +42,7 @@ class Job(Row):
     key, provider_id, model, key_number, and the handle once there is one. `tried` are the attempts at
     candidates, with what became of each. `runner` works on it (db/job_runners.py). `fraction` is 0 to 1;
     `eta` in seconds. `phase` is waiting, scheduled (until `not_before`), loading, running or saving, and the
-    status when it has ended.
+    status when it has ended. `rating` is general or adult: that of what is made.
     """
 
     __tablename__ = "job"
@@ -72,6 +72,7 @@ class Job(Row):
     key_id: Mapped[str] = mapped_column(String(64), default="")
     idempotency_key: Mapped[str | None] = mapped_column(String(200))
     language: Mapped[str] = mapped_column(String(8), default="en")
+    rating: Mapped[str] = mapped_column(String(16), default="general", server_default="general")
     phase: Mapped[str] = mapped_column(String(10), default="waiting")
     fraction: Mapped[float | None] = mapped_column(Float)
     step: Mapped[int] = mapped_column(Integer, default=0)
@@ -98,10 +99,10 @@ JOB = cast(Table, Job.__table__)
 BLANK: dict[str, Any] = {
     "status": WAITING, "attempt": 1, "runner": "", "lane": 0, "route_id": None, "candidates": [], "reply": {},
     "channel_id": None, "chat_key": "", "user_key": "", "key_id": "", "idempotency_key": None,
-    "language": "en", "phase": WAITING, "fraction": None, "step": 0, "steps": 0, "position": None,
-    "eta": None,
-    "provider_id": "", "model": "", "submit": {}, "tried": [], "engine_kills": 0, "cancel": False,
-    "reason": "", "error": "", "cost": None, "not_before": 0.0, "started_at": None, "finished_at": None,
+    "language": "en", "rating": "general", "phase": WAITING, "fraction": None, "step": 0, "steps": 0,
+    "position": None, "eta": None, "provider_id": "", "model": "", "submit": {}, "tried": [],
+    "engine_kills": 0, "cancel": False, "reason": "", "error": "", "cost": None, "not_before": 0.0,
+    "started_at": None, "finished_at": None,
 }  # fmt: skip
 ORDER = (JOB.c.lane.desc(), JOB.c.rank, JOB.c.id)
 GET = select(JOB).where(JOB.c.id == bindparam("wanted"))

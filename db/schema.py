@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.database import Database
 
-HEAD = "0005"  # the newest revision in db/migrations/versions; a test compares them
+HEAD = "0006"  # the newest revision in db/migrations/versions; a test compares them
 VERSIONS = Path(__file__).parent / "migrations" / "versions"
 logger = logging.getLogger(__name__)
 

@@ -79,6 +79,7 @@ class Gateway:
         self._router = services.router
         self._keys = services.gateway_keys
         self._book = services.book
+        self._database = services.database
         self._limits = Limits(services.database)
         self._access = Access(services.gateway_keys, services.book)
         self.ledger = Ledger(services.database, services.gateway_keys)
@@ -131,7 +132,8 @@ class Gateway:
         await endpoint(Call(scope, receive, outlet, key, rest))
 
     async def _models(self, call: Call) -> None:
-        found = described(self._access, call.key, call.rest) if call.rest else listed(self._access, call.key)
+        asked = self._access, call.key, self._database
+        found = described(*asked, call.rest) if call.rest else listed(*asked)
         await send_json(call.outlet.send, 200, await found)
 
     async def _chat(self, call: Call) -> None:

@@ -43,9 +43,9 @@ class JobError(BaseModel):
 
 class MediaJob(BaseModel):
     """A picture or video that was ordered. `status` is waiting, running, done, failed or cancelled, `phase`
-    scheduled (until `starts_at`), waiting, loading, running or saving. `progress` is 0 to 1, null where nobody
-    knows; `position` counts the jobs before it; `eta` is in seconds; moments are UTC epoch seconds. `cost` is
-    in US dollars."""
+    scheduled (until `starts_at`), waiting, loading, running or saving. `progress` is 0 to 1, null where
+    nobody knows; `position` counts the jobs before it; `eta` is in seconds; moments are UTC epoch seconds.
+    `cost` is in US dollars."""
 
     id: str
     status: str

@@ -101,13 +101,15 @@ def _row_context(row: GatewayKey) -> Any:
 
 async def _choices(request: Request) -> Values:
     t = language_of(request)
-    routes = [(row.id, row.name or row.id) for row in await configuration_of(request).routes.all()]
+    configuration = configuration_of(request)
+    routes = [(row.id, row.name) for row in await configuration.routes.all()]
+    media = [(row.id, row.name) for row in await configuration.media_routes.all()]
     scopes = (
         ("all", t("All routes, and models by name")),
         ("routes", t("All routes, no models by name")),
         ("some", t("Only the routes below")),
     )
-    return {"routes": routes, "scopes": scopes, "url": services_of(request).settings.url}
+    return {"routes": routes, "media": media, "scopes": scopes, "url": services_of(request).settings.url}
 
 
 def _read(form: FormData) -> Values:

@@ -8,7 +8,7 @@ from core.jobs.candidates import Candidate, Candidates, candidates_for
 from core.jobs.ending import Ended, end, facts_of
 from core.jobs.inputs import InputLost, input_files
 from core.jobs.order import Wish
-from core.media.moderation import blocked, permits
+from core.media.moderation import ADULT, blocked, judged
 from db import jobs
 from db.base import now
 from providers.errors import ErrorClass
@@ -35,7 +35,8 @@ async def choose(bench: Bench, job_id: str, attempt: int) -> bool:
     if row.submit:
         return True  # begun in an earlier life
     settings = await bench.route_settings(row)
-    if blocked(row.request["prompt"], settings) or not await permits(settings, "before", facts_of(row)):
+    verdict = await judged(settings, "before", facts_of(row))
+    if blocked(row.request["prompt"], settings) or not verdict.allow:
         await end(bench, row, Ended(jobs.FAILED, "moderated", "the route's own moderation"))
         return False
     try:
@@ -52,6 +53,8 @@ async def choose(bench: Bench, job_id: str, attempt: int) -> bool:
         "model": chosen.model, "key_number": chosen.key_number, "price": chosen.price, "began": now(),
     }  # fmt: skip
     shown = {"provider_id": chosen.config.id, "model": chosen.model, "phase": "waiting", "fraction": None}
+    if verdict.adult:
+        shown["rating"] = ADULT
     return await bench.change(row, submit=begun, **shown)
 
 

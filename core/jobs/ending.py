@@ -14,7 +14,7 @@ from core.limits.jobs import settle_job
 from core.media.artifacts import Stored, artifact_values, key_base, stamp_of, store_file
 from core.media.artifacts_keeping import days_kept, read_keeping
 from core.media.files import BadFile
-from core.media.moderation import permits
+from core.media.moderation import ADULT, judged
 from core.media.store import StoreFull, StoreTrouble
 from db import artifacts, jobs
 from db.base import now
@@ -46,7 +46,8 @@ async def keep(bench: Bench, job_id: str, attempt: int) -> ProviderError | None:
         if not made.files:
             raise ProviderError(ErrorClass.EMPTY, "nothing was made")
         files_made = [one.path for one in made.files]
-        if not await permits(await bench.route_settings(row), "after", facts_of(row), files_made):
+        verdict = await judged(await bench.route_settings(row), "after", facts_of(row), files_made)
+        if not verdict.allow:
             await end(bench, row, Ended(jobs.FAILED, "moderated", "the route's own moderation"))
             return None
         stamp = await _stamp(bench, row, made)
@@ -66,7 +67,11 @@ async def keep(bench: Bench, job_id: str, attempt: int) -> ProviderError | None:
         return None
     files = [asdict(one) for one in stored]
     result = {"files": files, "cost": made.cost, "settings": made.settings}
-    await bench.change(row, submit={**row.submit, "made": result}, phase="saving", fraction=1.0)
+    adult = verdict.adult or made.settings.get("rating") == ADULT
+    rating = ADULT if adult else row.rating
+    await bench.change(
+        row, submit={**row.submit, "made": result}, phase="saving", fraction=1.0, rating=rating
+    )
     return None
 
 

@@ -7,8 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.jobs.answering import answer_chat, working_message
 from core.jobs.order import Order
 from core.limits.jobs import settle_job
-from core.media.moderation import allowed
-from db import jobs, outbox
+from core.media.moderation import ADULT, allowed
+from db import artifacts, jobs, outbox
 from db.base import new_id, now
 from db.database import Database
 
@@ -52,10 +52,20 @@ async def place(conn: AsyncConnection, order: Order, ttl_hours: float = 24.0, jo
         key_id=order.key_id,
         idempotency_key=key_of(order),
         language=order.language,
+        rating=await _rating(conn, order),
         phase=jobs.SCHEDULED if order.delay else jobs.WAITING,
         not_before=moment + order.delay if order.delay else 0.0,
         expires_at=moment + order.delay + ttl_hours * HOURS,
     )
+
+
+async def _rating(conn: AsyncConnection, order: Order) -> str:
+    """Adult for an adult character, and for what is made of something that is."""
+    for source in order.wish.inputs:
+        made = await artifacts.get_artifact(conn, source.artifact) if source.artifact else None
+        if made is not None and made.rating == ADULT:
+            return ADULT
+    return order.rating
 
 
 async def submit(database: Database, order: Order, ttl_hours: float = 24.0) -> Any:

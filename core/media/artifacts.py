@@ -75,7 +75,7 @@ def artifact_values(
         "size": stored.size, "digest": stored.digest, "width": stored.width, "height": stored.height,
         "seconds": stored.seconds, "prompt": request["prompt"], "model": _model(job), "task": job.task,
         "settings": {**_asked(request), **settings}, "parent_id": _parent(request),
-        "rating": str(settings.get("rating") or "general")[:16],
+        "rating": job.rating,
         "expires_at": now() + days * DAY if days else None,
     }  # fmt: skip
 

@@ -8,6 +8,7 @@ import base64
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,23 +51,32 @@ def blocked(prompt: str, settings: Mapping[str, Any]) -> bool:
     return any(word in prompt.lower() for word in words)
 
 
-async def permits(
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a moderation service says: whether a job may go on, and whether what it makes is for adults."""
+
+    allow: bool
+    adult: bool = False
+
+
+async def judged(
     settings: Mapping[str, Any], stage: str, facts: Mapping[str, Any], files: Sequence[Path] = ()
-) -> bool:
+) -> Verdict:
     """What the operator's service (`moderation_url`) says before a job begins and after it was made: it gets
-    JSON (stage, task, prompt, instance, and after: pictures in base64) and answers {"allow": true}. One that
-    does not answer allows nothing."""
+    JSON (stage, task, prompt, instance, and after: pictures in base64) and answers {"allow": true}, with
+    "rating": "adult" where that is so. One that does not answer allows nothing."""
     url = str(settings.get("moderation_url") or "")
     if not url:
-        return True
+        return Verdict(True)
     body = {**facts, "stage": stage, "files": [_encoded(one) for one in files]}
     try:
         async with aiohttp.ClientSession(timeout=WITHIN) as session, session.post(url, json=body) as answer:
             told = await answer.json(content_type=None)
-            return answer.status == 200 and isinstance(told, dict) and told.get("allow") is True
+            good = answer.status == 200 and isinstance(told, dict)
+            return Verdict(good and told.get("allow") is True, good and told.get("rating") == ADULT)
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         logger.error("the moderation service does not answer: %s", type(error).__name__)
-        return False
+        return Verdict(False)
 
 
 def _encoded(path: Path) -> str:

@@ -47,7 +47,8 @@ class Card:
     """One media model. `sizes` are the only (width, height) pairs it makes; without them every size from
     `low_side` to `high_side` in steps of `multiple` will do. `seconds` are the lengths of its videos.
     `price` is in US dollars per image, or per second of video; None is unknown. `negative`, `seeds` and
-    `strength` tell whether those are taken; `quality` is 0 to 100, our own judgement."""
+    `strength` tell whether those are taken; `quality` is 0 to 100, our own judgement. `defaults` are options
+    that a request has unless it says otherwise."""
 
     name: str
     label: str
@@ -96,8 +97,13 @@ def fit(request: MediaRequest, card: Card) -> MediaRequest:
         negative=request.negative if card.negative else "",
         seed=request.seed if card.seeds else None,
         strength=_strength(request) if card.strength else None,
-        params=checked_params(request.params, card),
+        params={**_usual(card), **checked_params(request.params, card)},
     )  # fmt: skip
+
+
+def _usual(card: Card) -> dict[str, Any]:
+    known = {option.name for option in card.options}
+    return {name: value for name, value in (card.defaults or {}).items() if name in known}
 
 
 def checked_params(params: Mapping[str, Any], card: Card) -> dict[str, Any]:

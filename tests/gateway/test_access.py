@@ -2,6 +2,8 @@
 
 import time
 
+from db.media import MediaRoute
+from db.slugs import save_one
 from tests.gateway.conftest import ADMIN, HELLO, Site
 
 
@@ -62,6 +64,20 @@ async def test_models(site: Site) -> None:
     assert one == {"id": "main", "object": "model", "created": 0, "owned_by": "botyard"}
     answer = await site.get("/models/mian")
     assert answer.status == 404 and "Did you mean main" in answer.error["message"]
+
+
+async def test_models_of_pictures_and_videos(site: Site) -> None:
+    async with site.services.database.transaction() as conn:
+        for name in ("images", "shop-videos"):
+            makes = "video" if "video" in name else "image"
+            row = {"name": name, "makes": makes, "candidates": ["auto"], "settings": {}, "managed": ""}
+            await save_one(conn, MediaRoute, name, **row)
+    names = [one["id"] for one in (await site.get("/models")).json["data"]]
+    assert names[-2:] == ["images", "shop-videos"] and "main" in names
+    key = await site.make_key(routes=["shop-videos"], models=False)
+    assert [one["id"] for one in (await site.get("/models", key)).json["data"]] == ["shop-videos"]
+    assert (await site.get("/models/shop-videos", key)).json["owned_by"] == "botyard"
+    assert (await site.get("/models/images", key)).status == 404
 
 
 async def test_the_time_of_its_use_is_kept(site: Site) -> None:

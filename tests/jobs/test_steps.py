@@ -4,10 +4,11 @@ import asyncio
 import hashlib
 
 import pytest
+from aiohttp import web
 from sqlalchemy import select
 
 from core.jobs.board import progress_line
-from core.jobs.order import Wish
+from core.jobs.order import Source, Wish
 from core.jobs.submit import NotOrdered, cancel, retry
 from db import artifacts, channels, job_previews, jobs, media, slugs
 from db.job_lists import Wanted, find_jobs, list_jobs
@@ -251,6 +252,38 @@ async def test_a_routes_own_words_are_refused_before_anybody_is_asked(shop: Work
     assert (row.status, row.reason, VENDORS["one"].submits) == ("failed", "moderated", [])
     with pytest.raises(NotOrdered, match="moderated"):
         await shop.order(prompt="undress her")
+
+
+async def judging(told: dict[str, dict[str, object]]) -> tuple[web.AppRunner, str]:
+    """A moderation service that answers so at each stage."""
+
+    async def judge(request: web.Request) -> web.Response:
+        return web.json_response({"allow": True, **told.get((await request.json())["stage"], {})})
+
+    app = web.Application()
+    app.router.add_post("/", judge)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    return runner, f"http://127.0.0.1:{runner.addresses[0][1]}/"
+
+
+@pytest.mark.parametrize("stage", ["before", "after", "character", "nobody"])
+async def test_whom_a_picture_is_for(shop: Workshop, stage: str) -> None:
+    runner, url = await judging({stage: {"rating": "adult"}})
+    async with shop.database.transaction() as conn:
+        await slugs.save_one(
+            conn, media.MediaRoute, "images", name="i", makes="image", candidates=["one:fast"],
+            settings={"moderation_url": url}, managed="",
+        )  # fmt: skip
+    job_id = await shop.order(route_id="images", rating="adult" if stage == "character" else "general")
+    assert (await shop.work()).status == "done"
+    async with shop.database.reading() as conn:
+        (made,) = await artifacts.artifacts_of(conn, job_id)
+    assert made.rating == ("general" if stage == "nobody" else "adult")
+    wish = Wish(Task.IMAGE_TO_IMAGE, "darker", inputs=(Source(artifact=made.id),))
+    assert (await shop.row(await shop.order(wish=wish))).rating == made.rating  # what is made of it
+    await runner.cleanup()
 
 
 async def test_a_host_that_is_being_started_is_waited_for(

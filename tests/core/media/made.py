@@ -58,7 +58,7 @@ def job(**values: Any) -> SimpleNamespace:
     request = {**usual_request, **values.pop("request", {})}
     usual = {"id": new_id(), "attempt": 1, "channel_id": None, "chat_key": "", "source": "panel",
              "provider_id": "engine", "model": "Tongyi-MAI/Z-Image-Turbo", "task": request["task"],
-             "created_at": now()}  # fmt: skip
+             "rating": "general", "created_at": now()}  # fmt: skip
     return SimpleNamespace(**{**usual, **values}, request=request)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from core.media.moderation import allowed, blocked, permits
+from core.media.moderation import Verdict, allowed, blocked, judged
 
 
 @pytest.mark.parametrize(
@@ -58,9 +58,11 @@ async def test_a_service_is_asked(service: tuple[str, list[Any], dict[str, Any]]
     url, seen, answer = service
     picture = tmp_path / "a.png"
     picture.write_bytes(b"png")
-    assert await permits({"moderation_url": url}, "after", {"prompt": "x"}, [picture])
+    assert await judged({"moderation_url": url}, "after", {"prompt": "x"}, [picture]) == Verdict(True)
     assert seen == [{"prompt": "x", "stage": "after", "files": ["cG5n"]}]
+    answer["rating"] = "adult"
+    assert await judged({"moderation_url": url}, "before", {}) == Verdict(True, adult=True)
     answer["allow"] = "yes"
-    assert not await permits({"moderation_url": url}, "before", {"prompt": "x"})
-    assert not await permits({"moderation_url": "http://127.0.0.1:9/"}, "before", {})
-    assert await permits({}, "before", {})
+    assert not (await judged({"moderation_url": url}, "before", {"prompt": "x"})).allow
+    assert await judged({"moderation_url": "http://127.0.0.1:9/"}, "before", {}) == Verdict(False)
+    assert await judged({}, "before", {}) == Verdict(True)
