@@ -78,7 +78,7 @@ class Workers:
             "--host", "127.0.0.1", "--port", str(settings.engine_port), "--device", settings.engine_device,
             "--home", str(settings.home.resolve() / "engine"),
         )  # fmt: skip
-        self._engine_id: str | None = None
+        self._token = ""
         self._ask_at = 0.0
         self._asking: asyncio.Task[None] | None = None
 
@@ -100,16 +100,19 @@ class Workers:
             await self.start_engine(mine.id, secrets)
 
     async def start_engine(self, provider_id: str, secrets: Callable[[str], Any]) -> None:
-        """Have the engine host running, with the token that its provider asks with."""
-        if self._engine_id == provider_id:
-            return
+        """Have the engine host running, with the token that its provider asks with; one that was started with
+        another is started anew."""
         keys = (await secrets(provider_id)).keys
         if not keys:
             logger.error("provider %s has no key: its engine host is not started", provider_id)
             return
-        self._engine_id = provider_id
+        if keys[0] == self._token:
+            return
+        self._token, former = keys[0], self._token
         self.engine.with_secret("BOTYARD_ENGINE_TOKEN", keys[0])
         self.engine.component.want()
+        if former:
+            self.engine.component.kill()
 
     def tick(self, now: float) -> None:
         """One round of supervision."""
