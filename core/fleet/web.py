@@ -69,6 +69,8 @@ def web_environment(settings: Settings) -> dict[str, str]:
         BOTYARD_HOST=settings.host,
         BOTYARD_PORT=str(settings.port),
         BOTYARD_PUBLIC_URL=settings.public_url,
+        BOTYARD_ENGINE_PORT=str(settings.engine_port),
+        TASK_TTL_HOURS=str(settings.task_ttl_hours),
         BOTYARD_ADMIN_TOKEN=settings.admin_token.get_secret_value(),
         BOTYARD_SECRET_KEY="",  # set, so that a value in .env does not come through
         DATABASE_URL=settings.database,

@@ -70,7 +70,6 @@ class Workers:
         environ = {
             **web_environment(settings),
             "BOTYARD_JOB_QUEUES": settings.job_queues,
-            "TASK_TTL_HOURS": str(settings.task_ttl_hours),
         }
         self.jobs = Worker(make(JOBS), "core.jobs", environ)
         self.engine = Worker(make(ENGINE), "providers.engine", environment())

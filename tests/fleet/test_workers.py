@@ -7,6 +7,7 @@ from core.fleet.component import Component
 from core.fleet.logs import LogBook
 from core.fleet.redact import Redactor
 from core.fleet.states import STARTING, STOPPED
+from core.fleet.web import web_environment
 from core.fleet.workers import Workers
 from core.settings import Settings
 
@@ -46,3 +47,10 @@ async def test_a_new_token_starts_the_engine_host_anew(tmp_path: Path) -> None:
         await workers.start_engine("engine", secrets)
     assert engine.kills == 1 and workers.engine._environ["BOTYARD_ENGINE_TOKEN"] == "another-token-of-it"
     logs.close()
+
+
+def test_the_web_process_knows_the_engine_port_and_how_long_jobs_wait(tmp_path: Path) -> None:
+    settings = Settings(BOTYARD_HOME=tmp_path, BOTYARD_ENGINE_PORT=9003, TASK_TTL_HOURS=3, _env_file=None)
+    told = web_environment(settings)
+    there = Settings(_env_file=None, **told)
+    assert (there.engine_port, there.task_ttl_hours) == (9003, 3)
