@@ -111,3 +111,16 @@ async def test_a_job_has_a_page_with_its_inputs_and_what_it_made(owned: Panel) -
         await jobs.end_job(conn, job_id, 1, jobs.DONE)
     part = (await owned.client.get(f"/queue/{job_id}?part=1")).text
     assert f"/gallery/{made}" in part and "made it" in part and "$0.0400" in part and "hx-get" not in part
+
+
+async def test_an_adult_picture_is_blurred_in_the_queue_too(owned: Panel) -> None:
+    store = Store("", owned.home / "media")
+    job_id = await order(owned, "veiled")
+    async with owned.database.transaction() as conn:
+        assert await jobs.claim_next(conn, ["cloud"]) is not None
+    await kept(owned.database, store, picture(owned.home / "a.png"), job(id=job_id), rating="adult")
+    async with owned.database.transaction() as conn:
+        await jobs.end_job(conn, job_id, 1, jobs.DONE)
+    assert 'class="queue-pic adult"' in (await owned.client.get("/queue")).text
+    page = (await owned.client.get(f"/queue/{job_id}")).text
+    assert "gal-tile adult" in page and "Adult: show" in page
