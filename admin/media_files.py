@@ -22,6 +22,7 @@ RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})\Z")
 ID = re.compile(r"[0-9a-f-]{36}\Z")
 FOREVER = "private, max-age=31536000, immutable"  # a file never changes under its id
 POLICY = "sandbox; default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'"
+PLAYED = POLICY.replace("sandbox", "sandbox allow-same-origin")  # else a browser's own player may not read it
 SHOWN = ("image/", "video/")
 MAKING = asyncio.Semaphore(2)
 logger = logging.getLogger(__name__)
@@ -63,8 +64,9 @@ async def answer_file(
     store, key = store_of(request), row.poster if poster else row.key
     mime = "image/jpeg" if poster else row.mime
     etag = f'"{row.digest[:32]}{"-p" if poster else ""}"'
+    policy = PLAYED if mime.startswith("video/") else POLICY
     headers = {
-        "etag": etag, "cache-control": FOREVER, "accept-ranges": "bytes", "content-security-policy": POLICY,
+        "etag": etag, "cache-control": FOREVER, "accept-ranges": "bytes", "content-security-policy": policy,
         "x-content-type-options": "nosniff", "content-disposition": _disposition(row, mime, download),
     }  # fmt: skip
     if request.headers.get("if-none-match") == etag:
@@ -86,7 +88,9 @@ async def _streamed(
     request: Request, key: str, span: tuple[int, int], size: int, headers: dict[str, str]
 ) -> Response:
     start, end = span
-    part = (start, end) != (0, size)
+    part = _ranged(
+        request, headers["etag"]
+    )  # Safari plays nothing where its range from 0 on is answered by 200
     headers["content-length"] = str(end - start)
     if part:
         headers["content-range"] = f"bytes {start}-{end - 1}/{size}"
@@ -105,14 +109,21 @@ async def _all(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]
 
 def _span(request: Request, size: int, etag: str) -> tuple[int, int] | None:
     """From where to before where; everything without a range, None for one that lies outside."""
-    found = RANGE.match(request.headers.get("range", ""))
-    if found is None or request.headers.get("if-range", etag) != etag or found[1] == found[2] == "":
+    found = _ranged(request, etag)
+    if not found:
         return 0, size
     if not found[1]:
         return (max(0, size - int(found[2])), size) if int(found[2]) and size else None
     start = int(found[1])
     end = min(int(found[2]) + 1, size) if found[2] else size
     return (start, end) if start < end else None
+
+
+def _ranged(request: Request, etag: str) -> re.Match[str] | None:
+    """The range that counts, if one does."""
+    found = RANGE.match(request.headers.get("range", ""))
+    same = request.headers.get("if-range", etag) == etag
+    return found if found and same and found[0] != "bytes=-" else None
 
 
 def _disposition(row: Any, mime: str, download: bool) -> str:

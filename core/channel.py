@@ -157,6 +157,11 @@ class Host(Protocol):
         """What was made for a chat, and its type; None for what is gone or another chat's."""
         ...
 
+    async def path_for(self, artifact: str, chat_key: str) -> str:
+        """The signed path of what was made for a chat, below the public address and good for some hours; ""
+        for what is gone or another chat's."""
+        ...
+
     def heard(self) -> None:
         """A poll finished (or the listener is alive): the supervisor restarts a deaf channel."""
         ...

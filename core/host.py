@@ -126,6 +126,10 @@ class ChannelHost:
         """What was made for a chat, and its type."""
         return await self.shelf.made_for(artifact, self.instance.id, chat_key)
 
+    async def path_for(self, artifact: str, chat_key: str) -> str:
+        """The signed path of what was made for a chat."""
+        return await self.shelf.path_for(artifact, self.instance.id, chat_key)
+
     def heard(self) -> None:
         """A poll finished."""
         self._heard_at = time.monotonic()

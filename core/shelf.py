@@ -16,8 +16,10 @@ from core.channel import PictureLost
 from core.media.signed import open_signer
 from core.media.store import KEY, Store, StoreTrouble
 from db import artifacts
+from db.base import now
 from db.database import Database
 
+WATCHED = 6 * 3600.0  # seconds in which a page may play a clip that it has asked for
 logger = logging.getLogger(__name__)
 
 
@@ -53,6 +55,15 @@ class Shelf:
             return await self.read(row.key), str(row.mime)
         except PictureLost:
             return None
+
+    async def path_for(self, artifact: str, channel_id: str, chat_key: str) -> str:
+        """The signed path of what was made for a chat, below the public address and good for some hours; ""
+        for what is gone or another chat's."""
+        async with self._database.reading() as conn:
+            row = await artifacts.get_artifact(conn, artifact)
+        if row is None or (row.channel_id, row.chat_key) != (channel_id, chat_key):
+            return ""
+        return (await open_signer(self._database)).path(row, now() + WATCHED)
 
     async def sent_as(self, ids: Sequence[str], name: str) -> Mapping[str, str]:
         """The ids under which a channel knows some of these artifacts; none when the rows cannot be read."""

@@ -55,6 +55,7 @@ class WidgetApp:
             ("POST", "pictures"): self._upload,
             ("GET", "pictures"): self._picture,
             ("GET", "media"): self._made,
+            ("GET", "links"): self._link,
         }
         self.accepting = False
 
@@ -92,7 +93,7 @@ class WidgetApp:
 
     def _route(self, request: Request) -> Callable[[Request], Awaitable[None]]:
         found = self._routes.get((request.method, request.name))
-        if found is None or (request.item and found not in (self._picture, self._made)):
+        if found is None or (request.item and found not in (self._picture, self._made, self._link)):
             known = any(name == request.name for _, name in self._routes)
             raise Refused("wrong_method" if known else "not_found")
         return found
@@ -135,6 +136,9 @@ class WidgetApp:
 
     async def _made(self, request: Request) -> None:
         await self._pictures.show_made(request, self._visitor(request))
+
+    async def _link(self, request: Request) -> None:
+        await self._pictures.link_made(request, self._visitor(request))
 
     async def _stop(self, request: Request) -> None:
         stopped = self._host.stop(self._visitor(request))

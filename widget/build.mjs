@@ -31,11 +31,12 @@ const plugin = {
   },
 };
 
-const shared = { bundle: true, minify: true, target: "es2022", charset: "utf8", legalComments: "none", plugins: [plugin] };
+const shared = { bundle: true, minify: true, target: "es2022", charset: "utf8", legalComments: "none", plugins: [plugin],
+  tsconfigRaw: { compilerOptions: { target: "es2022", strict: true, useDefineForClassFields: false } } }; // shorter than fields
 await build({ ...shared, entryPoints: ["src/loader.ts"], outfile: "dist/loader.js", format: "iife" });
 await build({
   ...shared, entryPoints: ["src/core.ts"], outfile: "dist/core.js", format: "esm",
-  conditions: ["import"], mainFields: ["module"],
+  conditions: ["import"], mainFields: ["module"], drop: ["console"], // assertions of a library
   banner: { js: "/* Botyard widget. Holds streaming-markdown (MIT, Damian Tarnawski) and eventsource-parser (MIT, Espen Hovlandsdal). */" },
 });
 

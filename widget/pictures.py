@@ -55,6 +55,13 @@ class Pictures:
         body, mime = found
         await request.hand_out(body, [(b"content-type", mime.encode()), *HEADERS, *request.cors()])
 
+    async def link_made(self, request: Request, visitor: str) -> None:
+        """Tell where a player may read what was made for a visitor, in ranges and without his token."""
+        path = await self._host.path_for(request.item, visitor)
+        if not path:
+            raise Refused("no_picture")
+        await request.answer(200, {"path": path}, request.cors())
+
     async def named(self, data: dict[str, Any], visitor: str) -> tuple[str, ...]:
         """The refs in a message's JSON, all of them the visitor's own. Raises Refused."""
         refs = data.get("pictures", [])

@@ -69,7 +69,8 @@ async def test_a_signed_address_is_enough_and_nothing_else_is(
 
 RANGES = [
     ("bytes=0-9", 206, slice(0, 10)), ("bytes=10-", 206, slice(10, None)), ("bytes=-5", 206, slice(-5, None)),
-    ("bytes=0-999999999", 200, slice(None)), ("bytes=999999999-", 416, None), ("bytes=9-2", 416, None),
+    ("bytes=0-", 206, slice(0, None)),
+    ("bytes=0-999999999", 206, slice(None)), ("bytes=999999999-", 416, None), ("bytes=9-2", 416, None),
     ("bytes=-0", 416, None), ("bytes=0-1,5-6", 200, slice(None)), ("items=0-1", 200, slice(None)),
     ("bytes=-", 200, slice(None)),
 ]  # fmt: skip

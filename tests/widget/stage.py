@@ -13,23 +13,26 @@ from types import SimpleNamespace
 from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from admin.assets import Assets
+from admin.pages.files import router as media_files
 from admin.templating import Templates
 from admin.widget_routes import install
 from core.answers import LENGTH_BUTTONS
-from core.channel import PictureLost, PreviewTarget
+from core.channel import PreviewTarget
 from core.conversation import message_id
 from core.instance import Character, Instance
 from core.messages import Incoming, OutboundMessage
 from core.pictures import Picture
 from core.routing.spec import RouteSpec
 from core.settings import Settings
+from core.shelf import Shelf
 from db import channels
 from db.database import Database
 from providers.types import ProviderConfig
@@ -58,6 +61,8 @@ class StageHost:
         self.full = False
         self.made_files: dict[str, tuple[str, bytes, str]] = {}
         self.reasoning = ""
+        self.shelf: Shelf | None = None
+        self.row_id = ""  # of the channel
 
     async def accept(self, batch: Sequence[Incoming]) -> list[bool]:
         new = []
@@ -102,12 +107,12 @@ class StageHost:
         await asyncio.sleep(0)
         return self.rows.get(chat_key, [])[-limit:]
 
-    async def made(self, key: str) -> bytes:
-        raise PictureLost(key)
-
     async def made_for(self, artifact: str, chat_key: str) -> tuple[bytes, str] | None:
         owner, body, mime = self.made_files.get(artifact, ("", b"", ""))
         return (body, mime) if owner == chat_key else None
+
+    async def path_for(self, artifact: str, chat_key: str) -> str:
+        return await self.shelf.path_for(artifact, self.row_id, chat_key) if self.shelf else ""
 
     def heard(self) -> None:
         return None
@@ -247,6 +252,7 @@ class Stage:
         route = RouteSpec("default", ("eyes:looking",), providers=(vendor,))
         instance = Instance("widget-1", "widget", SLUG, "Shop", {"origins": []}, 1, route=route)
         self.host = StageHost(instance)
+        self.host.shelf = Shelf(database, folder / "media")
         self.settings = Settings(BOTYARD_HOME=folder)
 
     async def start_channel(self) -> None:
@@ -271,6 +277,7 @@ class Stage:
         async with self.database.transaction() as conn:
             row = await channels.find_channel(conn, "widget", SLUG)
             await channels.change_channel(conn, row.id, config=config)
+            self.host.row_id = row.id
         assert self.channel is not None
         await self.channel.reload()
 
@@ -299,6 +306,10 @@ class Stage:
         install(app)
         if hasattr(files, "answer"):
             app.router.routes.append(Route("/static/{digest}/{name}", self.static))
+        media = FastAPI()
+        media.include_router(media_files)
+        media.state = app.state
+        app.router.routes.append(Mount("/", media))
         return app
 
     async def static(self, request: Request) -> Any:

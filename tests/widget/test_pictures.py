@@ -8,6 +8,7 @@ import pytest
 from core.channel import PictureLost
 from core.pictures import LARGEST
 from core.routing.spec import RouteSpec
+from db.artifacts import add_artifact
 from tests.core.pictures import png, png_head
 from tests.widget.client import Visitor
 from tests.widget.stage import Stage
@@ -140,3 +141,19 @@ async def test_reasoning_and_choices_reach_the_browser(widget: Stage) -> None:
         assert end["reasoning"] == "First this, then that."
         assert end["buttons"][0] == ["short", "/length short"]
         assert (await visitor.history())["messages"][1]["reasoning"] == "First this, then that."
+
+
+async def test_a_clip_has_a_signed_path_for_its_visitor_alone(widget: Stage) -> None:
+    async with Visitor(widget) as visitor, Visitor(widget) as other:
+        async with widget.database.transaction() as conn:
+            made = await add_artifact(
+                conn, channel_id=widget.host.row_id, chat_key=visitor.id, key="a.mp4", mime="video/mp4",
+                size=1, digest="d",
+            )  # fmt: skip
+        answers = [
+            await one.http.get(f"{one.base}/links/{made}", headers={"x-visitor": one.token})
+            for one in (visitor, other)
+        ]
+        assert [one.status_code for one in answers] == [200, 404]
+        assert answers[0].json()["path"].startswith(f"/media/{made}/")
+        assert (await visitor.http.get(f"{visitor.base}/links/{made}")).status_code == 401

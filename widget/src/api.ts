@@ -20,7 +20,7 @@ interface Visitor {
 }
 
 export class Api {
-  constructor(private base: string, private store: Store, readonly language: string) {}
+  constructor(readonly base: string, private store: Store, readonly language: string) {}
 
   async visitor(stale = ""): Promise<Visitor> {
     const kept = () => {

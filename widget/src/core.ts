@@ -175,7 +175,8 @@ class Conversation implements Chat {
       if (!bubble.job) bubble.work(this.job(data.job!));
       const [words, line] = data.text!.split("\n");
       bubble.finish(words!);
-      bubble.job!.show(line ?? "", data.fraction, data.preview);
+      const aloud = bubble.job!.show(line ?? "", data.fraction, data.preview);
+      if (aloud) this.view.announce(aloud);
     });
   }
 

@@ -111,7 +111,7 @@ export class Feed {
     const connection = new AbortController();
     const end = () => connection.abort();
     let silence = setTimeout(end, SILENCE);
-    signal.addEventListener("abort", end);
+    signal.addEventListener("abort", end, connection);
     const parser = createParser({
       onEvent: ({ id = "", event = "message", data }) => {
         const happened = { id, event, data: JSON.parse(data) };
@@ -135,24 +135,21 @@ export class Feed {
       }
     } finally {
       clearTimeout(silence);
-      signal.removeEventListener("abort", end);
       connection.abort();
     }
   }
 
   private pause(ms: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
+      const over = new AbortController();
       const go = () => {
-        clearTimeout(timer);
-        removeEventListener("online", go);
-        document.removeEventListener("visibilitychange", go);
-        signal.removeEventListener("abort", go);
+        over.abort();
         resolve();
       };
-      const timer = setTimeout(go, ms);
-      addEventListener("online", go);
-      document.addEventListener("visibilitychange", go);
-      signal.addEventListener("abort", go);
+      setTimeout(go, ms);
+      for (const [target, what] of [[window, "online"], [document, "visibilitychange"], [signal, "abort"]] as const) {
+        target.addEventListener(what, go, over);
+      }
     });
   }
 }
