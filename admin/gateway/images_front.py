@@ -146,9 +146,9 @@ async def order_of(body: Body, makes: str, pictures: list[Given], hints: tuple[s
     given = {name: body.text(name, "auto") for name in hints}
     wish = Wish(
         Task(default_task(makes, [one.role for one in pictures])), body.text("prompt"),
-        body.text("negative_prompt", ""), (), width, height, body.whole("n", 1, 10) or 1,
+        body.text("negative_prompt", ""), width, height, body.whole("n", 1, 10) or 1,
         body.whole("seed", 0, 2**53), body.amount("seconds", 600), body.amount("strength", 1),
-        body.params(), body.text("preset", ""),
+        body.params(), preset=body.text("preset", ""),
     )  # fmt: skip
     known = {name: value for name, value in given.items() if value != "auto"}
     return Ask(body.text("model", ""), wish, tuple(pictures), hints=known)

@@ -168,7 +168,7 @@ async def _video(work: Work, asked: NewVideo) -> CallToolResult:
 async def _make(work: Work, makes: str, asked: Making, pictures: tuple[Given, ...]) -> CallToolResult:
     wish = Wish(
         default_task(makes, [one.role for one in pictures]), asked.prompt, asked.negative_prompt,
-        (), asked.width, asked.height, getattr(asked, "count", 1), asked.seed,
+        asked.width, asked.height, getattr(asked, "count", 1), asked.seed,
         getattr(asked, "seconds", None), getattr(asked, "strength", None),
     )  # fmt: skip
     placed = await work.desk.order(work.caller, Ask(asked.model, wish, pictures))

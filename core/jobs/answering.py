@@ -37,13 +37,19 @@ async def answer_chat(conn: AsyncConnection, row: Any, status: str, reason: str,
     await outbox.add_outbound(conn, row.channel_id, row.chat_key, message.to_json(), reply.message_id)
 
 
+def under_way(job_id: str, task: Task, language: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """What the message of a job that waits or runs says, and its button to cancel it."""
+    return text(f"media_working_{task.makes}", language), (("cancel", f"cancel:{job_id}"),)
+
+
 def working_message(row: Any) -> OutboundMessage:
-    """The message of a job that waits or runs: its text, and a button to cancel it."""
+    """The message of a job that waits or runs."""
+    words, buttons = under_way(row.id, Task(row.task), row.language)
     reply = Reply.from_json(row.reply)
     return OutboundMessage(
-        chat_key=row.chat_key, text=text(f"media_working_{Task(row.task).makes}", row.language),
+        chat_key=row.chat_key, text=words,
         message_id=reply.message_id, reply_to=reply.quote, plain=True, status="working",
-        buttons=(("cancel", f"cancel:{row.id}"),), language=row.language, edits=reply.message_id, job=row.id,
+        buttons=buttons, language=row.language, edits=reply.message_id, job=row.id,
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from core.channel import Channel, JobView
+from core.jobs.answering import under_way
 from core.jobs.order import Reply
 from core.moments import when
 from core.texts import text
@@ -99,8 +100,7 @@ class Board:
 
 def words_of(row: Any, ahead: int | None) -> str:
     """A job's progress in words and a bar: "I am drawing it." and below "▰▰▰▱▱▱ 45 % · about 20 s left"."""
-    language = row.language
-    told = text(f"media_working_{Task(row.task).makes}", language)
+    told, _ = under_way(row.id, Task(row.task), row.language)
     return "\n".join(part for part in (told, progress_line(row, ahead)) if part)
 
 

@@ -9,6 +9,7 @@ from core.answers import Answer, failure, over_limit, own
 from core.channel import Channel, PictureLost
 from core.conversation import Past
 from core.instance import Instance
+from core.jobs.answering import under_way
 from core.jobs.order import Order, Reply, Source, Wish
 from core.jobs.submit import HOURS, LONGEST_PROMPT, cancel, place, retry
 from core.limits.jobs import Need, Room, reserve_job
@@ -18,7 +19,6 @@ from core.media.intents import COMMANDS, Intent, from_command, from_words
 from core.media.moderation import allowed
 from core.media.routes import IMAGE, VIDEO, MediaRoute
 from core.messages import InboundMessage
-from core.texts import text
 from core.uploads import Uploads
 from db import artifacts, jobs
 from db.database import Database
@@ -111,11 +111,9 @@ async def _placed(desk: Desk, asked: Asked, route: MediaRoute, wish: Wish) -> An
         user_key=message.user_key, key=asked.job, language=language, queue=route.queue,
         reply=Reply(asked.own, message.reply_to, "", offers), rating=instance.character.rating,
     )  # fmt: skip
-    answer = Answer(text(f"media_working_{wish.task.makes}", language), "job", asked.job, keep=True)
-    answer.status = "working"
-    answer.buttons = (("cancel", f"cancel:{asked.job}"),)
-    answer.job, answer.also = asked.job, partial(place, order=order, job_id=asked.job)
-    return answer
+    words, buttons = under_way(asked.job, wish.task, language)
+    also = partial(place, order=order, job_id=asked.job)
+    return Answer(words, "job", asked.job, "working", keep=True, buttons=buttons, job=asked.job, also=also)
 
 
 async def _room(desk: Desk, asked: Asked, route: MediaRoute, wish: Wish, job_id: str) -> Room:

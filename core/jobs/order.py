@@ -1,10 +1,10 @@
 """What somebody wants made, on its way into a row and out of it again."""
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
-from providers.media.types import MediaInput, MediaRequest, Task
+from providers.media.types import Making, MediaInput, MediaRequest, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,20 +17,10 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """A request as rows keep it: a MediaRequest with its inputs by name, and a preset's id."""
+class Wish(Making):
+    """What somebody wants made, as rows keep it: with its inputs by name, and a preset's id."""
 
-    task: Task
-    prompt: str
-    negative: str = ""
     inputs: tuple[Source, ...] = ()
-    width: int | None = None
-    height: int | None = None
-    count: int = 1
-    seed: int | None = None
-    seconds: float | None = None
-    strength: float | None = None
-    params: dict[str, Any] = field(default_factory=dict)
     preset: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -49,9 +39,8 @@ class Wish:
             MediaInput(path, mime, source.role)
             for source, (path, mime) in zip(self.inputs, files, strict=True)
         )
-        names = ("task", "prompt", "negative", "width", "height", "count", "seed", "seconds", "strength")
-        values = {name: getattr(self, name) for name in names}
-        return MediaRequest(**values, inputs=inputs, params=dict(self.params))
+        values = {one.name: getattr(self, one.name) for one in fields(Making)}
+        return MediaRequest(**{**values, "params": dict(self.params)}, inputs=inputs)
 
     def with_seed(self, seed: int | None) -> Self:
         """The same with another seed."""

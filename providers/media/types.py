@@ -51,7 +51,7 @@ class MediaInput:
 
 
 @dataclass(frozen=True, slots=True)
-class MediaRequest:
+class Making:
     """What to make. None and "" leave the model's default. `width` and `height` are in pixels, `seconds` is a
     video's length, `strength` 0 to 1 is how far an input image may be left; `params` are further options that
     the model's card (providers/media/cards.py) declares."""
@@ -59,7 +59,6 @@ class MediaRequest:
     task: Task
     prompt: str
     negative: str = ""
-    inputs: tuple[MediaInput, ...] = ()
     width: int | None = None
     height: int | None = None
     count: int = 1
@@ -67,6 +66,13 @@ class MediaRequest:
     seconds: float | None = None
     strength: float | None = None
     params: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MediaRequest(Making):
+    """What a model is asked to make, from files."""
+
+    inputs: tuple[MediaInput, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
