@@ -119,8 +119,8 @@ class GatewayKeys:
         self._known.pop(row_id, None)
         return await self.get(row_id)
 
-    async def revoke(self, actor: str, row_id: str) -> None:
-        """Delete it; it is refused from now on. Raises NotFound."""
+    async def delete(self, actor: str, row_id: str) -> None:
+        """Revoke it; it is refused from now on. Raises NotFound."""
         async with self._database.transaction() as conn:
             row = found(await gateway_keys.find_key(conn, row_id), "key", row_id)
             await gateway_keys.delete_key(conn, row_id)

@@ -45,4 +45,4 @@ async def change_gateway_key(row_id: Id, config: GatewayKeyInput, parts: Parts, 
 @router.delete("/gateway-keys/{row_id}", status_code=204)
 async def revoke_gateway_key(row_id: Id, parts: Parts, actor: Actor) -> None:
     """Revoke a key; it is refused from now on."""
-    await parts.gateway_keys.revoke(actor, row_id)
+    await parts.gateway_keys.delete(actor, row_id)

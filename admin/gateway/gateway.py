@@ -4,17 +4,17 @@ import asyncio
 import importlib
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from admin.closing import on_close
 from admin.gateway.access import Access
 from admin.gateway.answering import Answering
 from admin.gateway.asked import read_chat
@@ -199,17 +199,7 @@ def install(app: Starlette, services: Services) -> None:
     """Put the gateway in front of the web process's application; call it after all other middlewares."""
     gateway = Gateway(services)
     app.add_middleware(InFront, gateway=gateway)
-    inner = app.router.lifespan_context
-
-    @asynccontextmanager
-    async def lifespan(running: Any) -> AsyncIterator[Any]:
-        async with inner(running) as state:
-            try:
-                yield state
-            finally:
-                await gateway.close()
-
-    app.router.lifespan_context = lifespan
+    on_close(app, gateway.close)
 
 
 def _split(path: str) -> tuple[str, str]:

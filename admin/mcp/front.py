@@ -3,14 +3,13 @@
 import asyncio
 import importlib
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from admin.closing import on_close
 from admin.gateway.access import Access
 from admin.gateway.errors import ApiError
 from admin.gateway.http import as_headers, send_json
@@ -93,14 +92,4 @@ def install(app: Starlette, services: Services) -> None:
     """Put the MCP server in front of the web process's application: its streams pass no other middleware."""
     server = Lazy(services)
     app.add_middleware(Front, services=services, server=server)
-    inner = app.router.lifespan_context
-
-    @asynccontextmanager
-    async def lifespan(running: Any) -> AsyncIterator[Any]:
-        async with inner(running) as state:
-            try:
-                yield state
-            finally:
-                await server.close()
-
-    app.router.lifespan_context = lifespan
+    on_close(app, server.close)

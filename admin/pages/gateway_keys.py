@@ -5,16 +5,16 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.datastructures import FormData
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from admin.i18n import language_of
 from admin.pages.changes import Page, Values, actor, attempt, configuration_of, many_of, text_of, validated
 from admin.pages.limits_view import binding_key
-from admin.pages.page import back, show
+from admin.pages.owned import Owned, add_owned
+from admin.pages.page import show
 from admin.services import services_of
 from admin.sign_in import MustOwn, SignedIn
-from core.configuration.errors import Invalid, NotFound, Problem
+from core.configuration.errors import Invalid, Problem
 from core.gateway_keys import GatewayKey, GatewayKeyInput
 
 router = APIRouter()
@@ -37,45 +37,7 @@ async def add_key(request: Request, person: MustOwn) -> Response:
         key, made = await services_of(request).gateway_keys.create(actor(person), new)
         return await _keys(request, fresh=key, made=made)
 
-    return await attempt(request, Page("gateway_keys.html", "keys", _context), _typed(form), change)
-
-
-@router.get("/keys/{key_id}")
-async def one_key(request: Request, key_id: str, _: SignedIn) -> Response:
-    """The form of one key."""
-    row = await _find(request, key_id)
-    context = await _row_context(row)(request)
-    return await show(request, "gateway_key.html", "keys", values=_fill(row), errors={}, **context)
-
-
-@router.post("/keys/{key_id}")
-async def change_key(request: Request, key_id: str, person: MustOwn) -> Response:
-    """Replace what a key may."""
-    form = await request.form()
-    row = await _find(request, key_id)
-
-    async def change() -> Response:
-        config = validated(GatewayKeyInput, {**_read(form), "enabled": text_of(form, "enabled") == "on"})
-        await services_of(request).gateway_keys.change(actor(person), key_id, config)
-        return back(f"/keys/{key_id}", "saved")
-
-    page = Page("gateway_key.html", "keys", _row_context(row))
-    return await attempt(request, page, _typed(form), change)
-
-
-@router.post("/keys/{key_id}/delete")
-async def revoke_key(request: Request, key_id: str, person: MustOwn) -> Response:
-    """Revoke a key."""
-    await _find(request, key_id)
-    await services_of(request).gateway_keys.revoke(actor(person), key_id)
-    return back("/keys", "deleted")
-
-
-async def _find(request: Request, key_id: str) -> GatewayKey:
-    try:
-        return await services_of(request).gateway_keys.get(key_id)
-    except NotFound as error:
-        raise HTTPException(404) from error
+    return await attempt(request, Page("gateway_keys.html", "keys", _context), KEYS.shown(form), change)
 
 
 async def _keys(request: Request, **more: Any) -> Response:
@@ -92,11 +54,8 @@ async def _context(request: Request) -> Values:
     }
 
 
-def _row_context(row: GatewayKey) -> Any:
-    async def context(request: Request) -> Values:
-        return {"row": row, "limits": await binding_key(request, row.id), **await _choices(request)}
-
-    return context
+async def _row_context(request: Request, row: GatewayKey) -> Values:
+    return {"row": row, "limits": await binding_key(request, row.id), **await _choices(request)}
 
 
 async def _choices(request: Request) -> Values:
@@ -136,11 +95,6 @@ def _end_of(day: str) -> float | None:
     return (datetime.combine(date, time(), UTC) + timedelta(days=1)).timestamp()
 
 
-def _typed(form: FormData) -> Values:
-    names = ("name", "scope", "expires", "enabled")
-    return {**{name: text_of(form, name) for name in names}, "routes": many_of(form, "routes")}
-
-
 def _fill(row: GatewayKey) -> Values:
     scope = "some" if row.routes else "all" if row.models else "routes"
     day = "" if row.expires_at is None else datetime.fromtimestamp(row.expires_at - 1, UTC).date().isoformat()
@@ -151,3 +105,10 @@ def _fill(row: GatewayKey) -> Values:
         "expires": day,
         "enabled": "on" if row.enabled else "",
     }
+
+
+KEYS = Owned(
+    "keys", "gateway_key.html", lambda request: services_of(request).gateway_keys, GatewayKeyInput, _read,
+    _fill, _row_context, ("name", "scope", "expires", "enabled"), ("routes",),
+)  # fmt: skip
+add_owned(router, KEYS)

@@ -1,18 +1,15 @@
 """Limits: how much may be used by whom in which time, and what is used now."""
 
-from typing import Any
-
 from fastapi import APIRouter, Request
 from starlette.datastructures import FormData
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from admin.i18n import N_, language_of
 from admin.pages.changes import Page, Values, actor, attempt, configuration_of, text_of, validated
 from admin.pages.limits_view import EACH, names_of, view_of, views
+from admin.pages.owned import Owned, add_owned
 from admin.pages.page import back, fragment, show
 from admin.sign_in import MustOwn, SignedIn
-from core.configuration.errors import NotFound
 from core.configuration.limit_configs import LimitInput
 from core.configuration.limits import MOST_USES, Limit
 
@@ -53,64 +50,24 @@ async def add_limit(request: Request, person: MustOwn) -> Response:
         await configuration_of(request).limits.create(actor(person), validated(LimitInput, _read(form)))
         return back("/limits", "created")
 
-    return await attempt(request, Page("limits.html", "limits", _context), _typed(form), change)
-
-
-@router.get("/limits/{limit_id}")
-async def one_limit(request: Request, limit_id: str, _: SignedIn) -> Response:
-    """The form of one limit, and everybody who used of it."""
-    row = await _find(request, limit_id)
-    context = await _row_context(row)(request)
-    return await show(request, "limit.html", "limits", values=_fill(row), errors={}, **context)
+    return await attempt(request, Page("limits.html", "limits", _context), LIMITS.shown(form), change)
 
 
 @router.get("/limits/{limit_id}/uses")
 async def uses_of_one(request: Request, limit_id: str, _: SignedIn) -> Response:
     """The bars of one limit, as they are now."""
-    row = await _find(request, limit_id)
+    row = await LIMITS.find(request, limit_id)
     view = view_of(row, await names_of(request), language_of(request), MOST_USES)
     return fragment(request, "limit_parts.html", "bars", view)
-
-
-@router.post("/limits/{limit_id}")
-async def change_limit(request: Request, limit_id: str, person: MustOwn) -> Response:
-    """Replace a limit's settings."""
-    form = await request.form()
-    row = await _find(request, limit_id)
-
-    async def change() -> Response:
-        config = validated(LimitInput, {**_read(form), "enabled": text_of(form, "enabled") == "on"})
-        await configuration_of(request).limits.change(actor(person), limit_id, config)
-        return back(f"/limits/{limit_id}", "saved")
-
-    return await attempt(request, Page("limit.html", "limits", _row_context(row)), _typed(form), change)
-
-
-@router.post("/limits/{limit_id}/delete")
-async def delete_limit(request: Request, limit_id: str, person: MustOwn) -> Response:
-    """Delete a limit and what was counted for it."""
-    await _find(request, limit_id)
-    await configuration_of(request).limits.delete(actor(person), limit_id)
-    return back("/limits", "deleted")
-
-
-async def _find(request: Request, limit_id: str) -> Limit:
-    try:
-        return await configuration_of(request).limits.get(limit_id)
-    except NotFound as error:
-        raise HTTPException(404) from error
 
 
 async def _context(request: Request) -> Values:
     return {"rows": await views(request), "choices": await _choices(request, None)}
 
 
-def _row_context(row: Limit) -> Any:
-    async def context(request: Request) -> Values:
-        view = view_of(row, await names_of(request), language_of(request), MOST_USES)
-        return {"row": view, "choices": await _choices(request, row)}
-
-    return context
+async def _row_context(request: Request, row: Limit) -> Values:
+    view = view_of(row, await names_of(request), language_of(request), MOST_USES)
+    return {"row": view, "choices": await _choices(request, row)}
 
 
 async def _choices(request: Request, row: Limit | None) -> dict[str, list[tuple[str, str]]]:
@@ -138,11 +95,6 @@ def _read(form: FormData) -> Values:
     return {**plain, "subject_kind": kind, "subject": subject, "amount": amount}
 
 
-def _typed(form: FormData) -> Values:
-    names = ("name", "subject", "measure", "amount", "period", "action", "enabled")
-    return {name: text_of(form, name) for name in names}
-
-
 def _fill(row: Limit) -> Values:
     return {
         "name": row.name,
@@ -153,3 +105,10 @@ def _fill(row: Limit) -> Values:
         "action": row.action,
         "enabled": "on" if row.enabled else "",
     }
+
+
+LIMITS = Owned(
+    "limits", "limit.html", lambda request: configuration_of(request).limits, LimitInput, _read, _fill,
+    _row_context, ("name", "subject", "measure", "amount", "period", "action", "enabled"),
+)  # fmt: skip
+add_owned(router, LIMITS)

@@ -3,6 +3,10 @@
 import re
 
 from core.configuration.service import Configuration
+from core.gateway_keys import GatewayKeys
+from db.limits import add_limit
+from db.media import MediaRoute
+from db.slugs import save_one
 from tests.admin.panel import PASSWORD, Panel
 from tests.admin.seed import fill, limited
 
@@ -38,6 +42,28 @@ async def test_pictures_and_videos_have_measures_of_their_own(owned: Panel) -> N
     page = (await owned.client.get("/limits")).text
     assert "Each user: at most 10 pictures a day, then nothing answers" in page
     assert "Each user: at most 1 video a day" in page
+
+
+async def test_a_limit_of_the_fleet_file_is_not_changed_here(owned: Panel) -> None:
+    async with owned.database.transaction() as conn:
+        values = {"subject_kind": "all", "measure": "money", "amount": 1, "period": "day", "action": "stop"}
+        await add_limit(conn, id="budget", managed="file", **values)
+    page = (await owned.client.get("/limits/budget")).text
+    assert "Managed by the fleet file" in page and "Delete the limit" not in page
+    for path in ("/limits/budget", "/limits/budget/delete"):
+        assert (await owned.post(path, FORM)).status_code == 422
+    assert (await owned.client.get("/limits/budget")).status_code == 200
+
+
+async def test_a_key_may_be_for_routes_of_pictures(owned: Panel) -> None:
+    async with owned.database.transaction() as conn:
+        row = {"name": "Art", "makes": "image", "candidates": ["auto"], "settings": {}, "managed": ""}
+        await save_one(conn, MediaRoute, "art", **row)
+    assert '<input type="checkbox" name="routes" value="art"' in (await owned.client.get("/keys")).text
+    await owned.post("/keys", {"name": "Press", "scope": "some", "routes": "art"})
+    (key,) = await GatewayKeys(owned.database).all()
+    assert key.routes == ("art",)
+    assert "All routes" in (await owned.client.get(f"/keys/{key.id}")).text
 
 
 async def test_what_is_wrong_is_said_at_its_field(owned: Panel) -> None:

@@ -33,7 +33,7 @@ async def test_disabled_expired_and_revoked(site: Site) -> None:
         assert (answer.status, answer.error["code"]) == (401, "invalid_api_key")
     soon = await site.make_key(expires_at=time.time() + 60)
     assert (await site.get("/models", soon)).status == 200
-    await keys.revoke("test", [one.id for one in await keys.all()][-1])
+    await keys.delete("test", [one.id for one in await keys.all()][-1])
     assert (await site.get("/models", soon)).status == 401
 
 
