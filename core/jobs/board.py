@@ -65,32 +65,37 @@ class Board:
 
     async def _round(self) -> bool:
         """One look at all of them; False when there are none."""
+        self._finished.clear()  # who is finished now has ended in the rows, or was let wait once more
         async with self._database.reading() as conn:
             rows = [row for row in await jobs.unended_of(conn, self._channel_id) if row.reply]
-            for row in rows:
-                await self._one(conn, row)
+            found = [await self._view(conn, row) for row in rows]
+        await asyncio.gather(*(self._show(*one) for one in found if one))
         return bool(rows)
 
-    async def _one(self, conn: Any, row: Any) -> None:
+    async def _view(self, conn: Any, row: Any) -> tuple[JobView, float] | None:
+        """What its message should show, and when its preview was made; None when it shows that."""
         reply = Reply.from_json(row.reply)
         sent = await outbox.sent_as(conn, self._channel_id, reply.message_id)
         if not sent:
-            return
+            return None
         ahead = await jobs.before(conn, row) if row.status == jobs.WAITING else row.position
         words = words_of(row, ahead)
         preview = await job_previews.get_preview(conn, row.id) if row.status == jobs.RUNNING else None
         made_at = preview.made_at if preview else 0.0
         if (self._shown.get(reply.message_id), self._previews.get(reply.message_id)) == (words, made_at):
-            return
+            return None
         picture = bytes(preview.body) if preview and self._previews.get(reply.message_id) != made_at else None
         view = JobView(
             row.id, reply.message_id, row.chat_key, sent[-1], words, row.fraction, picture, row.language
         )
-        async with self._locks[reply.message_id]:
-            if reply.message_id in self._finished:
+        return view, made_at
+
+    async def _show(self, view: JobView, made_at: float) -> None:
+        async with self._locks[view.message_id]:
+            if view.message_id in self._finished:
                 return
             if await self._channel.progress(view):
-                self._shown[reply.message_id], self._previews[reply.message_id] = words, made_at
+                self._shown[view.message_id], self._previews[view.message_id] = view.words, made_at
 
     def _forget(self, message_id: str) -> None:
         for known in (self._shown, self._previews, self._locks):
