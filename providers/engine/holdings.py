@@ -1,8 +1,9 @@
 """What a machine's memory is made of, who holds what of it, and whom to evict for more."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 HOLD = 10.0  # seconds after a use in which a model is not evicted: its user may say more
 
@@ -32,7 +33,7 @@ class Holding:
     device: int
     host: int
     devices: tuple[int, ...] = (0,)
-    evict: Callable[[], Awaitable[bool]] | None = None
+    evict: Callable[[], Coroutine[Any, Any, bool]] | None = None
     pinned: bool = False
     in_use: int = 0
     used_at: float = field(default_factory=time.monotonic)

@@ -7,9 +7,9 @@ refused at once with numbers, and nothing is unloaded for it in vain.
 import asyncio
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from providers.engine.holdings import HOLD, Holding, Pool, victims
 from providers.engine.text.memory import NoRoom
@@ -17,6 +17,7 @@ from providers.engine.text.memory import NoRoom
 PATIENCE = 30.0  # seconds after which who waits goes before those who use what is loaded
 LOOK_EVERY = 2.0  # seconds between looks at what others hold
 MOST_HISTORY = 200
+Outcome = TypeVar("Outcome")
 
 
 class Lease:
@@ -70,6 +71,7 @@ class Ledger:
         self._changed = asyncio.Condition()
         self._queue: list[Waiter] = []
         self._looked_at = 0.0
+        self._running: set[asyncio.Task[Any]] = set()
 
     @property
     def holdings(self) -> list[Holding]:
@@ -117,7 +119,7 @@ class Ledger:
                 await self._wait()
         finally:
             self._queue.remove(waiter)
-            await self._tell()
+            self._tell()  # without waiting: who was just given room could be cancelled here, and keep it
 
     async def adjust(self, holding: Holding, device: int, host: int, wait: bool) -> None:
         """Let a holding be larger or smaller, where it is."""
@@ -131,14 +133,14 @@ class Ledger:
             self.check(device, host, (holding,), on=holding.devices)
             await self._wait()
         holding.device, holding.host = device, host
-        await self._tell()
+        self._tell()
 
     def release(self, holding: Holding) -> None:
         """Forget a holding."""
         if holding in self._holdings:
             self._holdings.remove(holding)
             self.note("released", holding.model, holding.device)
-            asyncio.get_running_loop().create_task(self._tell())
+            self._tell()
 
     def note(self, event: str, model: str, size: int, why: str = "") -> None:
         """Write into the history that operators see."""
@@ -198,8 +200,8 @@ class Ledger:
         plan, on = min(plans, key=lambda one: (max(victim.worth for victim in one[0]), len(one[0])))
         for victim in plan:
             self.note("evicted", victim.model, victim.device, "room was needed")
-            if victim.evict and not await victim.evict():
-                return None
+            if victim.evict and not await asyncio.shield(self._apart(victim.evict())):
+                return None  # shielded: one who gives up waiting must not leave a model half unloaded
         return on if _fits(device, host, *self.free(on)) else None
 
     def plan(
@@ -231,9 +233,20 @@ class Ledger:
             except TimeoutError:
                 return
 
-    async def _tell(self) -> None:
+    def _tell(self) -> None:
+        """Have all look again."""
+        self._apart(self._told())
+
+    async def _told(self) -> None:
         async with self._changed:
             self._changed.notify_all()
+
+    def _apart(self, work: Coroutine[Any, Any, Outcome]) -> asyncio.Task[Outcome]:
+        """Work that nobody's leaving stops."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
 
 
 def _fits(device: int, host: int, free_device: int, free_host: int) -> bool:
