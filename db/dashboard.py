@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from sqlalchemy import Integer, cast, func, select
+from sqlalchemy import Integer, cast, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.channels import Channel
 from db.conversations import Conversation, Message
+from db.jobs import JOB, RUNNING, WAITING
 
 
 async def messages_by_minute(conn: AsyncConnection, since: float) -> dict[int, int]:
@@ -29,6 +30,13 @@ async def chats_by_channel(conn: AsyncConnection, since: float) -> dict[str, int
         .group_by(Conversation.channel_id)
     )
     return {row.channel_id: int(row.chats) for row in await conn.execute(query)}
+
+
+async def jobs_by_status(conn: AsyncConnection, since: float) -> dict[str, int]:
+    """Jobs by their status: those ordered since a moment, and all that have not ended."""
+    counted = or_(JOB.c.created_at >= since, JOB.c.status.in_((WAITING, RUNNING)))
+    rows = await conn.execute(select(JOB.c.status, func.count()).where(counted).group_by(JOB.c.status))
+    return {str(status): int(count) for status, count in rows}
 
 
 async def channel_counts(conn: AsyncConnection) -> list[Any]:

@@ -13,7 +13,7 @@ from admin.services import services_of
 from admin.sign_in import Person, SignedIn
 
 router = APIRouter()
-TOPICS = ("state", "config", "conversation")
+TOPICS = ("state", "config", "conversation", "jobs")
 
 
 @router.get("/")
@@ -54,6 +54,7 @@ async def _painted(request: Request, person: Person) -> str:
     parts = [
         partial("#kpis", part("kpis", figures, now)),
         partial("#health", part("health", figures)),
+        partial("#media", part("media", figures.jobs)),
         partial("#fleet", part("table", now.instances, person)),
         partial("#fleet-count", part("counted", now)),
         partial("#status", part("status", now)),

@@ -10,7 +10,7 @@ from fastapi import Request
 from admin.services import Services
 from db.base import now
 from db.cooldowns import Rest
-from db.dashboard import chats_by_channel, messages_by_minute
+from db.dashboard import chats_by_channel, jobs_by_status, messages_by_minute
 from db.providers import all_providers
 from db.usage import recent_usage
 
@@ -48,6 +48,7 @@ class Figures:
     first_token_before: float | None
     traffic: list[list[int]]
     providers: list[Health]
+    jobs: dict[str, int]
 
     @property
     def change(self) -> float | None:
@@ -102,6 +103,7 @@ async def figures_of(services: Services, day: float) -> Figures:
         chats = await chats_by_channel(conn, at - HOUR)
         usage = await recent_usage(conn, at - 2 * HOUR, MOST_USAGE)
         providers = await all_providers(conn)
+        jobs = await jobs_by_status(conn, day)
     this = int(at // 60)
     hour = [minutes.get(this - MINUTES + 1 + step, 0) for step in range(MINUTES)]
     tokens = [0] * MINUTES
@@ -119,6 +121,7 @@ async def figures_of(services: Services, day: float) -> Figures:
         first_token_before=p95(_first_tokens([row for row in usage if row.created_at < at - HOUR])),
         traffic=[[(this - MINUTES + 1 + step) * 60 for step in range(MINUTES)], hour, tokens],
         providers=[_health(row, recent, cooldowns, at) for row in providers],
+        jobs=jobs,
     )
 
 
