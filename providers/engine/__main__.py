@@ -5,6 +5,7 @@ Its token is BOTYARD_ENGINE_TOKEN, or the content of the file that `--token-file
 
 import argparse
 import asyncio
+import fcntl
 import logging
 import os
 import shutil
@@ -29,6 +30,7 @@ from providers.engine.text_host import TextHost, TextOptions
 from providers.engine.work import Shop
 
 BAD_CONFIGURATION = 78
+ALREADY_RUNS = 75
 logger = logging.getLogger("providers.engine")
 
 
@@ -56,13 +58,15 @@ async def serve(arguments: argparse.Namespace, token: str) -> None:
     await setting_up.start()
     runner = web.AppRunner(Server(shop, residence, ledger, token, text, setting_up).app(), access_log=None)
     await runner.setup()
-    await web.TCPSite(runner, arguments.host, arguments.port, reuse_address=True).start()
+    site = web.TCPSite(runner, arguments.host, arguments.port, reuse_address=True)
+    await site.start()
     logger.info("listening on %s port %s, device %s", arguments.host, arguments.port, device[0].name)
     loading = asyncio.create_task(preload(arguments.preload, residence, text))
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     await stopping.wait()
+    await site.stop()
     loading.cancel()
     await asyncio.wait({loading})
     await shop.close()
@@ -101,7 +105,14 @@ def main(arguments: list[str]) -> int:
     if len(token) < 16:
         logger.error("BOTYARD_ENGINE_TOKEN or --token-file must give a token of at least 16 characters")
         return BAD_CONFIGURATION
-    asyncio.run(serve(chosen, token))
+    chosen.home.mkdir(parents=True, exist_ok=True)
+    with (chosen.home / "lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:  # it would delete the other's results and kill its engines
+            logger.error("another engine host runs in %s", chosen.home)
+            return ALREADY_RUNS
+        asyncio.run(serve(chosen, token))
     return 0
 
 

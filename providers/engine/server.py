@@ -201,7 +201,7 @@ class Server:
                 preview = job.preview
                 told["preview"] = preview
             await response.write(b"data: " + json.dumps(told).encode() + b"\n\n")
-            if job.state in ENDED:
+            if job.state in ENDED or job.dropped:
                 return response
             try:
                 await asyncio.wait_for(changed.wait(), 5.0)

@@ -37,7 +37,8 @@ class Full(Exception):
 
 @dataclass(slots=True)
 class Work:
-    """One job. `killed` counts the engines that died under it."""
+    """One job. `killed` counts the engines that died under it; one that was `dropped` has not ended: the host
+    ends before it."""
 
     id: str
     key: str
@@ -53,6 +54,7 @@ class Work:
     settings: dict[str, Any] = field(default_factory=dict)
     killed: int = 0
     cancel: bool = False
+    dropped: bool = False
     made_at: float = field(default_factory=time.monotonic)
     began_at: float = 0.0
     heard_at: float = 0.0
@@ -136,7 +138,7 @@ class Shop:
         return path if path is not None and path.exists() else None
 
     async def close(self) -> None:
-        """Give all jobs up."""
+        """Drop all jobs. Nobody wished them cancelled: who follows one hears only that the line ends."""
         for task in list(self._tasks.values()):
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
@@ -145,9 +147,11 @@ class Shop:
         try:
             await self._tries(job)
         except asyncio.CancelledError:
-            self._end(job, CANCELLED)
-            if not job.cancel:
-                raise
+            if job.cancel:
+                return self._end(job, CANCELLED)
+            job.dropped = True
+            job.touch()
+            raise
         except NoRoom as error:
             held = f", held by {', '.join(error.held_by)}" if error.held_by else ""
             self._fail(job, "overload", f"needs {error.need} bytes, {error.have} can be had{held}")
