@@ -7,7 +7,6 @@ from typing import Any
 from admin.gateway.errors import ApiError, wrong
 
 DEEPEST = 64  # levels of what is passed on as it is
-LONGEST_INT = 2**63
 KINDS: dict[type, str] = {
     dict: "an object", list: "a list", str: "a string", bool: "true or false",
     int: "an integer", float: "a number", type(None): "null",

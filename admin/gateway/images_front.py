@@ -171,10 +171,6 @@ def renamed(error: ApiError) -> ApiError:
     return error
 
 
-def _side(value: str) -> int:
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 7 else 0
-
-
 def _is_text(value: str) -> bool:
     """Whether it can be stored: no half characters, no zero."""
     return "\0" not in value and not any("\ud800" <= one <= "\udfff" for one in value)

@@ -35,6 +35,14 @@ class Ended:
     error: str = ""
 
 
+class _Stopped(Exception):
+    """What was made is not kept, whoever made it."""
+
+    def __init__(self, ended: Ended) -> None:
+        super().__init__(ended.reason)
+        self.ended = ended
+
+
 async def keep(bench: Bench, job_id: str, attempt: int) -> ProviderError | None:
     """Fetch what was made and put it into the store. Done again after a crash, it writes the same places."""
     row = await bench.job(job_id, attempt)
@@ -45,34 +53,43 @@ async def keep(bench: Bench, job_id: str, attempt: int) -> ProviderError | None:
         made = await model.fetch(row.submit["handle"], bench.folder_of(row))
         if not made.files:
             raise ProviderError(ErrorClass.EMPTY, "nothing was made")
-        files_made = [one.path for one in made.files]
-        verdict = await judged(await bench.route_settings(row), "after", facts_of(row), files_made)
-        if not verdict.allow:
-            await end(bench, row, Ended(jobs.FAILED, "moderated", "the route's own moderation"))
-            return None
-        stamp = await _stamp(bench, row, made)
-        stored = [
-            await store_file(bench.store, one.path, key_base(row, at), stamp, Task(row.task).makes)
-            for at, one in enumerate(made.files)
-        ]
+        adult = await _adult(bench, row, made)
+        stored = await _stored(bench, row, made)
     except ProviderError as error:
         return error
     except BadFile as error:
         return ProviderError(ErrorClass.EMPTY, f"not what it should be: {error}")
-    except StoreFull as error:
-        await end(bench, row, Ended(jobs.FAILED, "full", str(error)))
+    except _Stopped as stopped:
+        await end(bench, row, stopped.ended)
         return None
-    except StoreTrouble as error:
-        await end(bench, row, Ended(jobs.FAILED, "store", str(error)))
-        return None
-    files = [asdict(one) for one in stored]
-    result = {"files": files, "cost": made.cost, "settings": made.settings}
-    adult = verdict.adult or made.settings.get("rating") == ADULT
+    result = {"files": [asdict(one) for one in stored], "cost": made.cost, "settings": made.settings}
+    submit = {**row.submit, "made": result}
     rating = ADULT if adult else row.rating
-    await bench.change(
-        row, submit={**row.submit, "made": result}, phase="saving", fraction=1.0, rating=rating
-    )
+    await bench.change(row, submit=submit, phase="saving", fraction=1.0, rating=rating)
     return None
+
+
+async def _adult(bench: Bench, row: Any, made: Made) -> bool:
+    """Whether the moderation service or the model itself says that it is for adults. Raises _Stopped."""
+    files = [one.path for one in made.files]
+    verdict = await judged(await bench.route_settings(row), "after", facts_of(row), files)
+    if not verdict.allow:
+        raise _Stopped(Ended(jobs.FAILED, "moderated", "the route's own moderation"))
+    return verdict.adult or made.settings.get("rating") == ADULT
+
+
+async def _stored(bench: Bench, row: Any, made: Made) -> list[Stored]:
+    """The files in the store. Raises BadFile or _Stopped."""
+    async with bench.database.reading() as conn:
+        stamp = stamp_of(row, made.settings, await read_keeping(conn))
+    try:
+        return [
+            await store_file(bench.store, one.path, key_base(row, at), stamp, Task(row.task).makes)
+            for at, one in enumerate(made.files)
+        ]
+    except StoreTrouble as error:
+        reason = "full" if isinstance(error, StoreFull) else "store"
+        raise _Stopped(Ended(jobs.FAILED, reason, str(error))) from error
 
 
 def facts_of(row: Any) -> dict[str, Any]:
@@ -83,12 +100,6 @@ def facts_of(row: Any) -> dict[str, Any]:
         "prompt": row.request["prompt"],
         "instance": row.channel_id or "",
     }
-
-
-async def _stamp(bench: Bench, row: Any, made: Made) -> dict[str, Any] | None:
-    """What is written into the files themselves, where the operator wants that."""
-    async with bench.database.reading() as conn:
-        return stamp_of(row, made.settings, await read_keeping(conn))
 
 
 async def finish(bench: Bench, job_id: str, attempt: int) -> None:

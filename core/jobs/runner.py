@@ -9,9 +9,8 @@ from contextlib import suppress
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.jobs.answering import answer_chat
 from core.jobs.bench import Bench
-from core.limits.jobs import settle_job
+from core.jobs.submit import ended_waiting
 from db import job_runners, jobs
 from db.base import now
 from db.trouble import Unavailable
@@ -124,8 +123,7 @@ class Runner:
         async with self._bench.database.transaction() as conn:
             rows = await jobs.expire(conn, now())
             for row in rows:
-                await settle_job(conn, row)
-                await answer_chat(conn, row, jobs.FAILED, "expired", [])
+                await ended_waiting(conn, row)
         for row in rows:
             logger.info("job %s waited too long", row.id)
             if row.channel_id:

@@ -79,10 +79,14 @@ async def cancel(conn: AsyncConnection, job_id: str) -> str | None:
     One that waited is settled and its chat told here, since nobody else will."""
     status = await jobs.cancel_job(conn, job_id)
     if status == jobs.CANCELLED:
-        row = await jobs.get_job(conn, job_id)
-        await settle_job(conn, row)
-        await answer_chat(conn, row, jobs.CANCELLED, "cancelled", [])
+        await ended_waiting(conn, await jobs.get_job(conn, job_id))
     return status
+
+
+async def ended_waiting(conn: AsyncConnection, row: Any) -> None:
+    """Settle a job that ended before it began, and tell its chat."""
+    await settle_job(conn, row)
+    await answer_chat(conn, row, row.status, row.reason, [])
 
 
 async def retry(conn: AsyncConnection, job_id: str, ttl_hours: float = 24.0) -> bool:

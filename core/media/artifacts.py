@@ -22,7 +22,6 @@ from core.media.store import Store
 from db.base import now
 
 DAY = 24 * 3600.0
-BLOCK = 1 << 20
 LONGEST_MODEL = 240
 APART = ("prompt", "params", "task", "inputs")
 logger = logging.getLogger(__name__)

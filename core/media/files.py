@@ -66,15 +66,6 @@ def look(path: Path, kind: str = "") -> Look:
     return _within_limits(seen)
 
 
-def look_at(path: Path, claimed: str) -> Look:
-    """The same for a file that came with a content type. Raises BadFile when it is something else."""
-    seen = look(path)
-    claimed = claimed.partition(";")[0].strip().lower()
-    if claimed.startswith(("image/", "video/")) and claimed.partition("/")[0] != seen.kind:
-        raise BadFile("kind", f"The file claims to be {claimed[:40]} and is a {_word(seen.mime)}.")
-    return seen
-
-
 def _read(file: BinaryIO, size: int) -> Look:
     head = file.read(HEAD)
     if head[4:8] == b"ftyp":
