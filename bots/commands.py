@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-DRAWING = ("image", "draw", "imagine", "video")
+DRAWING = ("image", "draw", "imagine", "tryon", "video")
 COMMANDS = ("start", "new", "retry", "stop", "length", "help", *DRAWING)
 _COMMAND = re.compile(r"/([A-Za-z0-9_]{1,32})(?:@(\w{1,64}))?(?:\s+(.*))?", re.DOTALL | re.ASCII)
 

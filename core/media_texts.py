@@ -68,6 +68,19 @@ MEDIA_TEXTS: dict[str, dict[str, str]] = {
         "en": "This description is too long: at most {limit} characters.",
         "ru": "Описание слишком длинное: не больше {limit} знаков.",
     },
+    "media_try_on_what": {
+        "en": "Send two photos in one message: first of the person, then of the garment, with the words "
+        "“try it on”.",
+        "ru": "Пришлите одним сообщением две фотографии: сначала человека, потом вещи, со словом «примерь».",
+    },
+    "media_no_try_on": {
+        "en": "I cannot try clothes on here.",
+        "ru": "Здесь я не умею примерять одежду.",
+    },
+    "media_not_yours": {
+        "en": "Only who ordered this can do that.",
+        "ru": "Это может сделать только тот, кто заказал.",
+    },
     "media_gone": {
         "en": "This picture is not kept any more.",
         "ru": "Эта картинка больше не хранится.",

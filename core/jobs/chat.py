@@ -16,7 +16,7 @@ from core.limits.jobs import Need, Room, reserve_job
 from core.limits.limits import Limits
 from core.limits.payer import Payer
 from core.media.intents import COMMANDS, Intent, from_command, from_words
-from core.media.moderation import allowed
+from core.media.moderation import GENERAL, allowed
 from core.media.routes import IMAGE, VIDEO, MediaRoute
 from core.messages import InboundMessage
 from core.uploads import Uploads
@@ -73,10 +73,18 @@ async def spoken(desk: Desk, asked: Asked) -> Answer | None:
     if not routes:
         return None
     pictured = bool(asked.message.attachments) or _newest_ref(asked.past, made_only=True) is not None
-    intent = from_words(asked.message.text, pictured=pictured)
+    intent = _told(asked) or from_words(asked.message.text, pictured=pictured)
     if intent is None or intent.makes not in routes:
         return None
     return await ordered(desk, asked, intent)
+
+
+def _told(asked: Asked) -> Intent | None:
+    """What the words ask for that follow a command without any, in a chat of one person."""
+    before, words = asked.past.messages[-2:], asked.message.text.strip()
+    if asked.message.group or len(before) < 2 or before[1].source_id != "media_what" or words.endswith("?"):
+        return None
+    return from_command(before[0].text.removeprefix("/").partition(" ")[0].lower(), words)
 
 
 async def ordered(desk: Desk, asked: Asked, intent: Intent) -> Answer:
@@ -85,8 +93,12 @@ async def ordered(desk: Desk, asked: Asked, intent: Intent) -> Answer:
     route = asked.instance.media.get(intent.makes)
     if route is None:
         return own(f"media_no_route_{intent.makes}", language)
+    if intent.wears:
+        return await _worn(desk, asked, route, intent)
     if not intent.prompt:
-        return own("media_what", language, command=asked.message.command or intent.makes)
+        answer = own("media_what", language, command=asked.message.command or intent.makes)
+        answer.keep = True  # what is said next answers it
+        return answer
     if not allowed(intent.prompt, asked.instance.character.rating):
         return failure("media_moderated", language)
     if len(intent.prompt) > LONGEST_PROMPT:
@@ -97,6 +109,27 @@ async def ordered(desk: Desk, asked: Asked, intent: Intent) -> Answer:
         return failure("media_gone", language)
     task = _task(intent.makes, bool(inputs))
     wish = Wish(task, intent.prompt, inputs=inputs, params=intent.params, **intent.fields)
+    return await _placed(desk, asked, route, wish)
+
+
+async def _worn(desk: Desk, asked: Asked, route: MediaRoute, intent: Intent) -> Answer:
+    """Order a person of one picture in the garment of another. These are people as they are: no character's
+    rating allows more than the general one does."""
+    language = asked.language
+    if Task.TRY_ON not in route.tasks:
+        return own("media_no_try_on", language)
+    if not allowed(intent.prompt, GENERAL):
+        return failure("media_moderated", language)
+    sent = [one.ref for one in asked.message.attachments]
+    refs = sent if len(sent) > 1 else list(dict.fromkeys([*_recent_refs(asked.past), *sent]))[-2:]
+    if len(refs) != 2:
+        return own("media_try_on_what", language)
+    try:
+        person, garment = [await _source(desk, asked, ref) for ref in refs]
+    except PictureLost:
+        return failure("media_gone", language)
+    inputs = (replace(person, role="person"), replace(garment, role="garment"))
+    wish = Wish(Task.TRY_ON, intent.prompt, inputs=inputs, params=intent.params, **intent.fields)
     return await _placed(desk, asked, route, wish)
 
 
@@ -146,6 +179,8 @@ async def _on_job(desk: Desk, asked: Asked) -> Answer:
         row = await jobs.get_job(conn, job_id)
     if row is None or (row.channel_id, row.chat_key) != (asked.instance.id, asked.message.chat_key):
         return own("media_nothing_to_cancel", asked.language)
+    if row.user_key and row.user_key != asked.message.user_key:
+        return own("media_not_yours", asked.language)
     answer = Answer("", "command", asked.message.command or "", status="silent", job=job_id)
     if asked.message.command == "cancel" and row.status not in jobs.ENDED:
         answer.also = partial(cancel, job_id=job_id)
@@ -228,6 +263,12 @@ async def _source(desk: Desk, asked: Asked, ref: str) -> Source:
     if kept is None:
         raise PictureLost("there is no room left for uploads")
     return Source(upload=kept)
+
+
+def _recent_refs(past: Past) -> list[str]:
+    """The pictures of the talk, the oldest first."""
+    rows: Sequence[Any] = past.messages[-RECENT:]
+    return [str(one["ref"]) for row in rows for one in row.attachments or () if one.get("kind") == "image"]
 
 
 def _newest_ref(past: Past, *, made_only: bool = False) -> str | None:

@@ -6,7 +6,8 @@ from typing import Any
 
 from core.media.routes import IMAGE, VIDEO
 
-COMMANDS = {"image": IMAGE, "draw": IMAGE, "imagine": IMAGE, "video": VIDEO}
+TRY_ON = "tryon"
+COMMANDS = {"image": IMAGE, "draw": IMAGE, "imagine": IMAGE, TRY_ON: IMAGE, "video": VIDEO}
 _OF = r"(?:\s+(?:of|with|showing|about|where|with\s+a))?"
 _PLEASE = r"(?:please[,\s]+|can\s+you\s+|could\s+you\s+)?"
 _PRAY = r"(?:пожалуйста[,\s]+)?"
@@ -35,9 +36,15 @@ EDITS = (
     r"(?:теперь\s+)?(?:сделай|преврати|перекрась|перерисуй|измени|раскрась)(?:те)?\s+.+",
     r"(?:теперь\s+)?(?:убери|удали|добавь|замени|помести)(?:те)?\s+.+",
 )
+TRIES = (
+    r"try\s+on\b.*",
+    r"try\s+(?:this|that|these|those|it|them|the\s+[\w\s]{1,40}?)\s+on\b.*",
+    r"(?:примерь|примерьте|примерить)\b.*",
+)
 SHORTER = re.compile(r"(?:short|long|brief|simpl|коро|длин|прощ|подробн)", re.IGNORECASE)
 _FLAGS = re.IGNORECASE | re.DOTALL
 DRAWING = [(makes, re.compile(rf"{one}\Z", _FLAGS)) for makes in (VIDEO, IMAGE) for one in DRAWS[makes]]
+TRYING = [re.compile(rf"{_PLEASE}{_PRAY}{one}\Z", _FLAGS) for one in TRIES]
 EDITING = [re.compile(rf"{_PLEASE}{_PRAY}{one}\Z", _FLAGS) for one in EDITS]
 OPTION = re.compile(r"(?:^|\s)--([a-z][a-z_]{0,30})(?:[=\s]+(?!--)(\S+))?")
 LONGEST = 2000  # characters; longer texts are no orders
@@ -48,12 +55,14 @@ ALIASES = {"n": "count", "no": "negative", "duration": "seconds"}
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """Something to be made: `makes` is image or video, `edits` whether it works on a picture that is there;
-    `fields` are those of a Wish, `params` the rest of what was asked by name."""
+    """Something to be made: `makes` is image or video, `edits` whether it works on a picture that is there,
+    `wears` whether somebody is to be shown in a garment; `fields` are those of a Wish, `params` the rest of
+    what was asked by name."""
 
     makes: str
     prompt: str
     edits: bool = False
+    wears: bool = False
     fields: dict[str, Any] = field(default_factory=dict)
     params: dict[str, Any] = field(default_factory=dict)
 
@@ -67,7 +76,8 @@ def from_command(command: str, argument: str) -> Intent | None:
     params: dict[str, Any] = {}
     for name, value in OPTION.findall(argument):
         _option(ALIASES.get(name, name), value, fields, params)
-    return Intent(makes, OPTION.sub("", argument).strip(), fields=fields, params=params)
+    words = OPTION.sub("", argument).strip()
+    return Intent(makes, words, wears=command == TRY_ON, fields=fields, params=params)
 
 
 def from_words(text: str, *, pictured: bool) -> Intent | None:
@@ -78,6 +88,8 @@ def from_words(text: str, *, pictured: bool) -> Intent | None:
     for makes, pattern in DRAWING:
         if found := pattern.match(words):
             return Intent(makes, found["what"].rstrip(" .!"))
+    if pictured and any(one.match(words) for one in TRYING):
+        return Intent(IMAGE, words, wears=True)
     if pictured and not SHORTER.search(words) and any(one.match(words) for one in EDITING):
         return Intent(IMAGE, words, edits=True)
     return None

@@ -14,7 +14,7 @@ from typing import Any
 
 import aiohttp
 
-ADULT = "adult"
+GENERAL, ADULT = "general", "adult"
 WITHIN = aiohttp.ClientTimeout(total=15)
 LARGEST_SENT = 8 * 1024 * 1024
 _EXPLICIT = (
@@ -24,8 +24,12 @@ _EXPLICIT = (
     r"секс-?сцен\w*|топлес\w*"
 )
 _UNDRESS = (
-    r"undress\w*|nudify\w*|deepnude|(?:remove|take off|without) (?:\w+ ){0,3}cloth(?:es|ing)|"
-    r"раздень\w*|раздеть\w*|(?:сними|убери) (?:\w+ ){0,3}одежд\w*|без одежды"
+    r"undress\w*|nudify\w*|deepnude|(?:remove|take off|without) (?:\w+ ){0,3}cloth(?:es|ing)|unclothed|"
+    r"(?:strip|stripping|stripped) (?:her|him|them|naked)|"
+    r"(?:remove|take off) (?:her|his|their) (?:\w+ ){0,2}(?:dress|shirt|bra|underwear|panties|skirt|bikini)|"
+    r"wearing nothing|nothing underneath|разде(?:нь|ть|т)\w*|(?:сними|убери) (?:\w+ ){0,3}одежд\w*|"
+    r"без (?:одежды|белья)|сними (?:с )?(?:не[ёе]|него|них|е[ёе]|его|их) (?:\w+ ){0,2}"
+    r"(?:плать|юбк|рубашк|бель|трус|лифчик|купальник)\w*"
 )
 _MINOR = (
     r"child(?:ren)?|kids?|minors?|teen(?:s|ager\w*|aged)?|underage|schoolgirls?|schoolboys?|toddlers?|"

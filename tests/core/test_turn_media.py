@@ -9,11 +9,13 @@ import pytest
 from core.jobs.submit import cancel
 from core.pictures import read_picture
 from db import artifacts, jobs, media, slugs
+from db.channels import change_channel
 from db.database import Database
 from db.jobs import Job
 from db.limits import add_limit
 from db.outbox import OutboxRow
 from db.providers import save_provider
+from db.routes import Character
 from db.settings import bump_config
 from tests.core.test_turn import Desk, desk
 from tests.fakes.llm import Healthy
@@ -77,6 +79,65 @@ async def test_a_picture_that_was_sent_is_changed(studio: Desk) -> None:
     assert job.request["inputs"][0]["upload"]
 
 
+@pytest.mark.parametrize("words", ["try this on", "/tryon", "примерь"])
+async def test_a_person_and_a_garment_are_tried_on(studio: Desk, words: str) -> None:
+    studio.channel.pictures |= {name: read_picture(picture(shade=at)) for at, name in enumerate("pg")}
+    assert "two photos" in await studio.ask("/tryon")
+    assert "two photos" in await studio.ask("/tryon", pictures=["p"], chat="another")
+    await studio.ask(words, pictures=["p", "g"])
+    job = await job_of(studio)
+    assert job.task == "try_on"
+    assert [one["role"] for one in job.request["inputs"]] == ["person", "garment"]
+
+
+async def test_a_garment_that_comes_after_the_person(studio: Desk) -> None:
+    studio.channel.pictures |= {name: read_picture(picture(shade=at)) for at, name in enumerate("pg")}
+    await studio.ask("this is me", pictures=["p"])
+    await studio.ask("try this on", pictures=["g"])
+    person, garment = (await job_of(studio)).request["inputs"]
+    assert (person["role"], garment["role"]) == ("person", "garment")
+    assert person["upload"] != garment["upload"]
+
+
+@pytest.mark.parametrize(
+    "words", ["try this on and take off her dress", "/tryon naked", "примерь, но без белья", "/tryon topless"]
+)
+async def test_trying_on_undresses_nobody(studio: Desk, words: str) -> None:
+    async with studio.database.transaction() as conn:
+        await slugs.save_one(
+            conn, Character, "racy", name="R", prompt="", greeting="", rating="adult", managed=""
+        )
+        await change_channel(conn, studio.channel_id, character_id="racy")
+        await bump_config(conn)
+    await studio.host.reload()
+    studio.channel.pictures |= {name: read_picture(picture(shade=at)) for at, name in enumerate("pg")}
+    await studio.ask(words, pictures=["p", "g"])
+    assert await studio.rows(Job) == []
+    assert await studio.ask("/image a topless beach") == "I am drawing it."  # the rating alone allows it
+
+
+async def test_who_cannot_try_on_says_so(studio: Desk) -> None:
+    async with studio.database.transaction() as conn:
+        await save_provider(
+            conn,
+            "flux",
+            kind="bfl",
+            name="f",
+            base_url="http://127.0.0.1:1",
+            config={},
+            enabled=True,
+            managed="",
+        )
+        await slugs.save_one(
+            conn, media.MediaRoute, "images", name="i", makes="image", candidates=["flux:auto"], settings={},
+            managed="",
+        )  # fmt: skip
+        await bump_config(conn)
+    await studio.host.reload()
+    studio.channel.pictures |= {name: read_picture(picture(shade=at)) for at, name in enumerate("pg")}
+    assert await studio.ask("try this on", pictures=["p", "g"]) == "I cannot try clothes on here."
+
+
 async def test_talk_goes_to_the_model(studio: Desk) -> None:
     studio.llm.script("one", Healthy("Hello"))
     assert await studio.ask("how do I draw a cat?") == "Hello"
@@ -114,6 +175,72 @@ async def test_buttons_under_a_picture(studio: Desk, button: str, task: str) -> 
     assert "not kept" in await studio.ask(f"/{button} {other}")
     await studio.ask(f"/{button} {mine}")
     assert (await job_of(studio)).task == task
+
+
+async def test_a_cancel_button_that_is_pressed_again(studio: Desk) -> None:
+    await studio.ask("/image a fox")
+    job = await job_of(studio)
+    await studio.ask(f"/cancel {job.id}", f"/cancel {job.id}")
+    assert studio.channel.sent[-1][1] == "This is finished already."
+    await studio.ask(f"/again {job.id}", f"/again {job.id}")
+    assert ((await job_of(studio)).attempt, studio.channel.sent[-1][1]) == (2, "This is finished already.")
+
+
+async def test_two_people_of_a_group(studio: Desk) -> None:
+    await studio.ask("/image a fox", user="ann", group=True)
+    await studio.ask("/image an owl", user="bob", group=True)
+    first, second = sorted(await studio.rows(Job), key=lambda one: str(one.user_key))
+    assert [one.user_key for one in (first, second)] == ["ann", "bob"]
+    assert (
+        await studio.ask(f"/cancel {first.id}", user="bob", group=True)
+        == "Only who ordered this can do that."
+    )
+    await studio.ask(f"/cancel {first.id}", user="ann", group=True)
+    assert {one.user_key: one.status for one in await studio.rows(Job)} == {
+        "ann": "cancelled",
+        "bob": "waiting",
+    }
+    assert "Only who" in await studio.ask(f"/again {first.id}", user="bob", group=True)
+
+
+async def test_two_orders_at_once_of_one_person(studio: Desk) -> None:
+    await studio.ask("/image a fox", "/image an owl")
+    found = {one.request["prompt"]: one.id for one in await studio.rows(Job)}
+    buttons = [one.buttons[0][1] for one in studio.channel.messages]
+    assert buttons == [f"cancel:{found['a fox']}", f"cancel:{found['an owl']}"]
+
+
+@pytest.mark.parametrize("button", ["cancel", "again", "variations", "upscale", "animate"])
+async def test_buttons_of_what_is_long_gone(studio: Desk, button: str) -> None:
+    said = await studio.ask(f"/{button} 00000000-0000-0000-0000-000000000000")
+    assert "finished" in said or "not kept" in said
+    assert "finished" in (said := await studio.ask(f"/{button}")) or "not kept" in said
+    assert await studio.rows(Job) == []
+
+
+async def test_a_change_after_a_failed_job_has_no_picture_and_is_talk(studio: Desk) -> None:
+    await studio.ask("/image a fox")
+    job = await job_of(studio)
+    await studio.ask(f"/cancel {job.id}")
+    await studio.host.look()
+    studio.llm.script("one", Healthy("Which one?"))
+    assert await studio.ask("make it darker") == "Which one?"
+    assert len(await studio.rows(Job)) == 1
+
+
+async def test_a_command_without_words_and_then_the_words(studio: Desk) -> None:
+    await studio.ask("/image")
+    assert await studio.ask("a harbour at dawn") == "I am drawing it."
+    assert (await job_of(studio)).request["prompt"] == "a harbour at dawn"
+    studio.llm.script("one", Healthy("Hello"))
+    assert await studio.ask("good morning") == "Hello"
+
+
+async def test_a_question_after_a_command_without_words_is_talk(studio: Desk) -> None:
+    await studio.ask("/video")
+    studio.llm.script("one", Healthy("Yes"))
+    assert await studio.ask("are you there?") == "Yes"
+    assert await studio.rows(Job) == []
 
 
 async def test_a_model_orders_by_itself(studio: Desk) -> None:

@@ -26,6 +26,21 @@ def test_plain_words(text: str, makes: str, prompt: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
+    ["try this on", "Please try on the red dress", "try the dress on her", "Примерь", "примерьте это на неё"],
+)
+def test_trying_on_needs_pictures(text: str) -> None:
+    intent = from_words(text, pictured=True)
+    assert intent is not None and intent.wears and from_words(text, pictured=False) is None
+
+
+@pytest.mark.parametrize("text", ["try this again", "put it on the table", "примерно так", "try it"])
+def test_what_sounds_like_trying_on(text: str) -> None:
+    intent = from_words(text, pictured=True)
+    assert intent is None or not intent.wears
+
+
+@pytest.mark.parametrize(
+    "text",
     ["How do I draw a cat?", "I want to draw", "What is a painting", "Make it winter", "draw", "",
      "Сколько стоит доставка", "Can you tell me more", "x" * 3000],
 )  # fmt: skip

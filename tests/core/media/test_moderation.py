@@ -10,7 +10,18 @@ from core.media.moderation import Verdict, allowed, blocked, judged
 
 
 @pytest.mark.parametrize(
-    "prompt", ["a harbour at dawn", "a knight in armour", "гавань на рассвете", "essex in winter", "analysis"]
+    "prompt",
+    [
+        "a harbour at dawn",
+        "a knight in armour",
+        "гавань на рассвете",
+        "essex in winter",
+        "analysis",
+        "a table with nothing on it",
+        "remove the stain from her dress",
+        "раздел книги",
+        "убери пятно с платья",
+    ],
 )
 def test_what_everybody_may_have(prompt: str) -> None:
     assert allowed(prompt, "general")
@@ -23,7 +34,20 @@ def test_what_only_adult_characters_make(prompt: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "prompt", ["undress her", "remove all her clothes", "раздень её", "a naked schoolgirl", "голые дети"]
+    "prompt",
+    [
+        "undress her",
+        "remove all her clothes",
+        "раздень её",
+        "a naked schoolgirl",
+        "голые дети",
+        "take off her red dress",
+        "strip him",
+        "unclothed",
+        "сними с неё платье",
+        "раздетой",
+        "без белья",
+    ],
 )
 def test_what_nobody_makes(prompt: str) -> None:
     assert not allowed(prompt, "adult")
