@@ -9,8 +9,6 @@ from collections import defaultdict
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from core.channel import Channel, JobView
 from core.jobs.answering import under_way
 from core.jobs.order import Reply
@@ -67,15 +65,15 @@ class Board:
 
     async def _round(self) -> bool:
         """One look at all of them; False when there are none."""
+        self._finished.clear()  # who is finished now has ended in the rows, or was let wait once more
         async with self._database.reading() as conn:
             rows = [row for row in await jobs.unended_of(conn, self._channel_id) if row.reply]
-            news = [found for row in rows if (found := await self._news_of(conn, row))]
-        for view, made_at in news:  # nobody waits for a channel with a connection in hand
-            await self._show(view, made_at)
+            found = [await self._view(conn, row) for row in rows]
+        await asyncio.gather(*(self._show(*one) for one in found if one))
         return bool(rows)
 
-    async def _news_of(self, conn: AsyncConnection, row: Any) -> tuple[JobView, float] | None:
-        """What a job's message does not show yet, and when its preview was made."""
+    async def _view(self, conn: Any, row: Any) -> tuple[JobView, float] | None:
+        """What its message should show, and when its preview was made; None when it shows that."""
         reply = Reply.from_json(row.reply)
         sent = await outbox.sent_as(conn, self._channel_id, reply.message_id)
         if not sent:
@@ -94,7 +92,9 @@ class Board:
 
     async def _show(self, view: JobView, made_at: float) -> None:
         async with self._locks[view.message_id]:
-            if view.message_id not in self._finished and await self._channel.progress(view):
+            if view.message_id in self._finished:
+                return
+            if await self._channel.progress(view):
                 self._shown[view.message_id], self._previews[view.message_id] = view.words, made_at
 
     def _forget(self, message_id: str) -> None:
