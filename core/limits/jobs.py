@@ -71,7 +71,8 @@ async def settle_job(
     rules = rules_of(await limits.all_limits(conn))
     reserved = {(rule.id, who): rule for rule in rules for who in rule.subjects(payer, spec)}
     counted = [{**one, _measure(Task(row.task)): made} if one["outcome"] == "ok" else one for one in usage]
-    await Grant(row.id, payer, reserved=reserved).settle(conn, counted)
+    grant = Grant(row.id, payer, reserved=reserved)
+    await limits.settle(conn, row.id, lambda *counter: grant.used(counter, counted))
 
 
 def payer_of(row: Any) -> Payer:

@@ -39,9 +39,10 @@ class Grant:
         pictures or videos they made). Call it in the transaction that stores them; a second call counts
         nothing."""
         if self.reserved:
-            await rows.settle(conn, self.request_id, lambda *counter: self._used(counter, usage))
+            await rows.settle(conn, self.request_id, lambda *counter: self.used(counter, usage))
 
-    def _used(self, counter: tuple[str, str], usage: Sequence[Mapping[str, Any]]) -> float:
+    def used(self, counter: tuple[str, str], usage: Sequence[Mapping[str, Any]]) -> float:
+        """What the answer used of one counter, by limit and subject."""
         rule = self.reserved.get(counter)
         if rule is None:
             return 0.0  # the limit is of another configuration than the reservation

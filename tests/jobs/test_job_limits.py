@@ -71,3 +71,15 @@ async def test_a_video_is_no_picture(limited: Workshop) -> None:
     assert (await reserved(limited, "v", 1, Task.TEXT_TO_VIDEO)).whole
     over = await reserved(limited, "q", 1)
     assert (over.lines, over.grant.allowance.measure) == ((), "pictures")
+
+
+async def test_a_providers_room_is_given_back_before_anybody_was_asked(shop: Workshop) -> None:
+    async with shop.database.transaction() as conn:
+        usual = {"subject_kind": "provider", "amount": 5, "period": "day", "action": "stop"}
+        await add_limit(conn, measure="pictures", **usual)
+    job_id = await shop.order(key_id="k1")
+    assert (await reserved(shop, job_id, 4)).whole and (await counted(shop))[1] == 2  # one for each provider
+    over = await reserved(shop, "other", 2)
+    assert over.lines == ()
+    assert await shop.does(cancel, job_id) == "cancelled"
+    assert await counted(shop) == (0.0, 0)
