@@ -70,18 +70,21 @@ class Child:
         self._send({"do": "cancel", "id": job_id})
 
     def kill(self) -> None:
-        """End it at once."""
-        with suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
+        """End it at once. One that has ended is left alone: its number may be another's by now."""
+        if not self._ended.done():
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
 
     async def stop(self, patience: float = 5.0) -> None:
-        """End it: told first, then killed."""
+        """End it: told first, then killed. Its line breaks before its device's memory is free: only a process
+        that is gone holds nothing."""
         self._send({"do": "unload"})
         if self._reading is not None:
-            done, _ = await asyncio.wait({self._reading}, timeout=patience)
-            if not done:
+            both: set[asyncio.Future[Any]] = {self._reading, self._ended}
+            _, left = await asyncio.wait(both, timeout=patience)
+            if left:
                 self.kill()
-                await asyncio.wait({self._reading}, timeout=patience)
+                await asyncio.wait(left, timeout=patience)
 
     async def _ask(self, key: str, message: dict[str, Any]) -> dict[str, Any]:
         future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()

@@ -142,15 +142,14 @@ class Residence:
         resident.pinned = pinned
         self._mark(resident)
 
-    async def died(self, resident: Resident, why: str) -> None:
-        """A model's process ended by itself, or had to be killed."""
+    async def died(self, resident: Resident, child: Child, why: str) -> None:
+        """A model's process ended by itself, or had to be killed; the model may be loaded anew meanwhile."""
         self._breaker.failed(resident.model.name)
-        resident.why = why
         self._ledger.note("died", resident.model.name, 0, why)
-        if resident.child is not None:
-            await _end(resident.child)
-        await self._clear(resident)
-        resident.state = "failed"
+        await _end(child)
+        if resident.child is child:
+            await self._clear(resident)
+            resident.state, resident.why = "failed", why
 
     async def close(self) -> None:
         """End every process."""

@@ -233,7 +233,7 @@ class Shop:
         except Cancelled:
             raise asyncio.CancelledError from None
         except ChildDied as error:
-            await self._residence.died(resident, str(error))
+            await self._residence.died(resident, child, str(error))
             if job.cancel:
                 raise asyncio.CancelledError from None
             job.killed += 1

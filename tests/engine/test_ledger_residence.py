@@ -168,7 +168,7 @@ async def test_a_model_that_dies_again_and_again_rests(place: Place) -> None:
     small = place["small"]
     for _ in range(FAILURES):
         await place.residence.load(small)
-        await place.residence.died(small, "signal 9")
+        await place.residence.died(small, small.child, "signal 9")
     with pytest.raises(SetAside, match="rests for"):
         await place.residence.load(small)
     await place.residence.load(place["middle"])
