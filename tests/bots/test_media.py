@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bots.media import short
+from bots.pictures import with_albums
 from core.channel import ChatGone, JobView
 from core.messages import Media
 from tests.bots.host import TOKEN, Live
@@ -242,6 +243,31 @@ async def test_buttons_are_commands(api: FakeBotApi, stocked: Live, data: str) -
     update = api.inject_callback(TOKEN, 7, 5, data)
     message = stocked.channel.parse(json.dumps(update))
     assert message is not None and f"{message.command}:{message.argument}" == data
+
+
+async def test_a_button_in_a_topic_names_the_topic_and_who_pressed(api: FakeBotApi, stocked: Live) -> None:
+    update = api.inject_callback(TOKEN, -7, 5, "cancel:j1", user_id=42, thread=3)
+    message = stocked.channel.parse(json.dumps(update))
+    assert message is not None and (message.chat_key, message.user_key, message.group) == ("-7/3", "42", True)
+
+
+async def test_an_album_in_a_topic_answers_who_asked(api: FakeBotApi, stocked: Live) -> None:
+    (announced,) = await stocked.send("-7/3", "I am drawing it.", reply_to="5")
+    await stocked.send(
+        "-7/3", "Here.", media=(PICTURE, replace(PICTURE, artifact="a5")), preview=announced, reply_to="5"
+    )
+    shown = api.visible(-7)
+    assert [(one.thread, one.reply_to) for one in shown] == [(3, 5), (3, 5)]
+    assert [one.text for one in shown] == ["Here.", ""]
+
+
+async def test_tryon_brings_its_album(api: FakeBotApi, stocked: Live) -> None:
+    parts = [
+        api.inject_photo(TOKEN, 7, picture(), caption, media_group_id="g") for caption in ("/tryon", None)
+    ]
+    (joined,) = with_albums(parts)
+    message = stocked.channel.parse(json.dumps(joined))
+    assert message is not None and (message.command, len(message.attachments)) == ("tryon", 2)
 
 
 def test_captions_are_cut_where_telegram_cuts() -> None:

@@ -172,10 +172,21 @@ class FakeBotApi:
         del update["message"]["text"]
         return update
 
-    def inject_callback(self, token: str, chat_id: int, message_id: int, data: str) -> dict[str, Any]:
+    def inject_callback(
+        self,
+        token: str,
+        chat_id: int,
+        message_id: int,
+        data: str,
+        *,
+        user_id: int = 0,
+        thread: int | None = None,
+    ) -> dict[str, Any]:
         """A person presses an inline button."""
         message = {"message_id": message_id, "date": 1, "chat": _chat(chat_id), "from": self.bot(token).user}
-        user = {"id": abs(chat_id), "is_bot": False, "first_name": "Ann", "language_code": "en"}
+        if thread:
+            message |= {"message_thread_id": thread, "is_topic_message": True}
+        user = {"id": user_id or abs(chat_id), "is_bot": False, "first_name": "Ann", "language_code": "en"}
         query = {"id": str(self.store.new_message_id()), "from": user, "message": message, "data": data}
         return self.inject(token, {"callback_query": {**query, "chat_instance": "1"}})
 
