@@ -80,6 +80,10 @@ class ChannelHost:
         """The current configuration."""
         return self._place.instance
 
+    def let_jobs_wait(self, hours: float) -> None:
+        """For so long a job that is ordered here may wait."""
+        self._place.ttl_hours = hours
+
     # What the channel calls.
 
     async def accept(self, batch: Sequence[Incoming]) -> list[bool]:

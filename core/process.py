@@ -109,6 +109,7 @@ class ChannelProcess:
         )
         home, media = Path(self._start["home"]), self._start.get("media_url", "")
         host.shelf = Shelf(self._database, home / "media", media, self._start.get("public_url", ""))
+        host.let_jobs_wait(self._start.get("ttl_hours", 24.0))
         identity = await self._channel.open(host, self._start["token"])
         host.heard()
         await self._patiently(host.recover)

@@ -50,6 +50,7 @@ class Workplace:
     save_preview: Callable[[int, str], None]
     limits: Limits
     uploads: Uploads
+    ttl_hours: float = 24.0  # that a job may wait
 
 
 class Turn:
@@ -133,7 +134,7 @@ class Turn:
 
     def _desk(self) -> Desk:
         place = self._place
-        return Desk(place.database, place.channel, place.uploads, place.limits)
+        return Desk(place.database, place.channel, place.uploads, place.limits, place.ttl_hours)
 
     def _asked(self, message: InboundMessage, past: Past, language: str) -> Asked:
         own, job = self._message_id("assistant"), self._message_id("job")

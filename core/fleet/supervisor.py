@@ -263,6 +263,7 @@ class Supervisor:
             "redis_url": settings.redis_url,
             "public_url": settings.url,
             "media_url": settings.media_url,
+            "ttl_hours": settings.task_ttl_hours,
             "log_level": "INFO",
         }
         return Surroundings(

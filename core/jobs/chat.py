@@ -28,17 +28,17 @@ ON_JOBS = ("cancel", "again")
 ON_MADE = {"variations": IMAGE, "upscale": IMAGE, "animate": VIDEO}
 ALL = (*COMMANDS, *ON_JOBS, *ON_MADE)
 RECENT = 6  # messages back in which "it" may be a picture
-TTL = 24 * HOURS
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Who takes orders in one channel."""
+    """Who takes orders in one channel; a job may wait for `ttl_hours`."""
 
     database: Database
     channel: Channel
     uploads: Uploads
     limits: Limits
+    ttl_hours: float = 24.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +145,14 @@ async def _placed(desk: Desk, asked: Asked, route: MediaRoute, wish: Wish) -> An
         reply=Reply(asked.own, message.reply_to, "", offers), rating=instance.character.rating,
     )  # fmt: skip
     words, buttons = under_way(asked.job, wish.task, language)
-    also = partial(place, order=order, job_id=asked.job)
+    also = partial(place, order=order, ttl_hours=desk.ttl_hours, job_id=asked.job)
     return Answer(words, "job", asked.job, "working", keep=True, buttons=buttons, job=asked.job, also=also)
 
 
 async def _room(desk: Desk, asked: Asked, route: MediaRoute, wish: Wish, job_id: str) -> Room:
     instance, message = asked.instance, asked.message
     payer = Payer("chat", instance.id, f"{instance.id}/{message.chat_key}", message.user_key)
-    need = Need(job_id, wish.task, wish.count, route.price * wish.count, TTL)
+    need = Need(job_id, wish.task, wish.count, route.price * wish.count, desk.ttl_hours * HOURS)
     room = await reserve_job(desk.limits, payer, instance.limits, route, need)
     if not room.lines:
         await desk.limits.settle(room.grant, [])
@@ -200,7 +200,7 @@ async def _once_more(desk: Desk, asked: Asked, row: Any, answer: Answer) -> Answ
     if not room.whole:
         await desk.limits.settle(room.grant, [])
         return _over(room, asked.language)
-    answer.also = partial(retry, job_id=row.id)
+    answer.also = partial(retry, job_id=row.id, ttl_hours=desk.ttl_hours)
     return answer
 
 

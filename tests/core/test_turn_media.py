@@ -9,6 +9,7 @@ import pytest
 from core.jobs.submit import cancel
 from core.pictures import read_picture
 from db import artifacts, jobs, media, slugs
+from db.base import now
 from db.channels import change_channel
 from db.database import Database
 from db.jobs import Job
@@ -296,6 +297,17 @@ async def test_a_person_has_so_many_pictures_a_day(studio: Desk) -> None:
     assert await studio.ask("/image an owl", user="ann") == "I am drawing it."
     assert (await studio.ask(f"/again {first.id}", user="ann")).startswith("That is more pictures")
     assert {row.id: row.status for row in await studio.rows(Job)}[first.id] == "cancelled"
+
+
+async def test_a_job_waits_as_long_as_the_settings_say(studio: Desk) -> None:
+    studio.host.let_jobs_wait(2.0)
+    await studio.ask("/image a fox")
+    job = await job_of(studio)
+    assert job.expires_at - job.created_at == pytest.approx(7200, abs=1)
+    await studio.ask(f"/cancel {job.id}")
+    await studio.ask(f"/again {job.id}")
+    again = await job_of(studio)
+    assert again.status == "waiting" and again.expires_at == pytest.approx(now() + 7200, abs=20)
 
 
 async def test_an_instance_that_is_off_makes_nothing(desk: Desk) -> None:
