@@ -152,7 +152,8 @@ async def _placed(desk: Desk, asked: Asked, route: MediaRoute, wish: Wish) -> An
 async def _room(desk: Desk, asked: Asked, route: MediaRoute, wish: Wish, job_id: str) -> Room:
     instance, message = asked.instance, asked.message
     payer = Payer("chat", instance.id, f"{instance.id}/{message.chat_key}", message.user_key)
-    need = Need(job_id, wish.task, wish.count, route.price * wish.count, desk.ttl_hours * HOURS)
+    count = max(wish.count, 1)  # one that makes no sense is refused when the model is known
+    need = Need(job_id, wish.task, count, route.price * count, desk.ttl_hours * HOURS)
     room = await reserve_job(desk.limits, payer, instance.limits, route, need)
     if not room.lines:
         await desk.limits.settle(room.grant, [])

@@ -287,7 +287,7 @@ async def test_a_person_has_so_many_pictures_a_day(studio: Desk) -> None:
     assert await studio.ask("/image a fox", user="ann") == "I am drawing it."
     first = await job_of(studio)
     assert await studio.ask("/image a cat", user="bob") == "I am drawing it."
-    assert await studio.ask("/image a hare", user="ann") == "I am drawing it."
+    assert await studio.ask("/image a hare --count -7", user="ann") == "I am drawing it."
     over = await studio.ask("/image an owl", user="ann")
     assert over.startswith("That is more pictures than the limit leaves for now. You can go on ")
     assert "later" not in over
