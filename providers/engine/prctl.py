@@ -8,9 +8,10 @@ import sys
 _SET_DEATH_SIGNAL, _SET_NAME = 1, 15
 
 
-def die_with_parent() -> None:
-    """Be killed when the parent dies, even by a kill of its own."""
-    parent = os.getppid()
+def die_with_parent(parent: int = 0) -> None:
+    """Be killed when the parent dies, even by a kill of its own. `parent` is its number where that was known
+    before this process began: by now it may be dead already, and another's in its place."""
+    parent = parent or os.getppid()
     ctypes.CDLL(None, use_errno=True).prctl(_SET_DEATH_SIGNAL, signal.SIGKILL)
     if os.getppid() != parent:
         sys.exit(1)

@@ -28,6 +28,7 @@ def main(family: str) -> None:
     module.warm()
     host = socket.socket(fileno=SOCKET)
     children: dict[int, int] = {}
+    own = os.getpid()
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(-1)
     _say(host, {"ready": True})
@@ -45,18 +46,18 @@ def main(family: str) -> None:
         request = json.loads(message)
         pid = os.fork()
         if pid == 0:
-            _child(module, host, descriptors[0], request)
+            _child(module, host, descriptors[0], own)
         os.close(descriptors[0])
         children[pid] = request["id"]
         _say(host, {"id": request["id"], "pid": pid})
 
 
-def _child(module: object, host: socket.socket, descriptor: int, request: dict[str, object]) -> None:
+def _child(module: object, host: socket.socket, descriptor: int, parent: int) -> None:
     """Be a worker, never to return."""
     code = 1
     try:
         host.close()
-        die_with_parent()
+        die_with_parent(parent)
         name_process("by-worker")
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         worker = importlib.import_module("providers.engine.worker")

@@ -1,5 +1,6 @@
 """A family's warmed parent: renewed while its workers work."""
 
+import asyncio
 import sys
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import psutil
 import pytest
 
 from providers.engine.family import Family, NoFamily
+from tests.engine.hosts import ROOT
 from tests.engine.text_support import until
 
 pytestmark = pytest.mark.asyncio
@@ -48,3 +50,24 @@ async def test_an_interpreter_that_is_none_is_told(tmp_path: Path) -> None:
     python.chmod(0o755)
     with pytest.raises(NoFamily, match="did not start"):
         await Family("fake", python, {}).fork()
+
+
+LATE = """
+import os, sys, time
+from providers.engine.prctl import die_with_parent
+
+parent = os.getpid()
+if os.fork() == 0:
+    while os.getppid() == parent:
+        time.sleep(0.01)
+    die_with_parent(parent)
+    print("it lives on", flush=True)
+"""
+
+
+async def test_a_worker_whose_parent_died_before_its_first_words_ends() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", LATE, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    told, _ = await asyncio.wait_for(process.communicate(), 10)
+    assert told == b""
