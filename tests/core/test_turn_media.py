@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core.jobs.submit import cancel
+from core.jobs.submit import LONGEST_PROMPT, cancel
 from core.pictures import read_picture
 from db import artifacts, jobs, media, slugs
 from db.base import now
@@ -216,6 +216,12 @@ async def test_buttons_of_what_is_long_gone(studio: Desk, button: str) -> None:
     said = await studio.ask(f"/{button} 00000000-0000-0000-0000-000000000000")
     assert "finished" in said or "not kept" in said
     assert "finished" in (said := await studio.ask(f"/{button}")) or "not kept" in said
+    assert await studio.rows(Job) == []
+
+
+async def test_a_very_long_description_is_refused_with_the_limit(studio: Desk) -> None:
+    said = await studio.ask("/image " + "x" * (LONGEST_PROMPT + 1))
+    assert said == f"This description is too long: at most {LONGEST_PROMPT} characters."
     assert await studio.rows(Job) == []
 
 
