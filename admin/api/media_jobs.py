@@ -10,7 +10,6 @@ from starlette.responses import Response, StreamingResponse
 from admin.api.calls import LONGEST_UPLOAD, Call, Id, api_router, limited
 from admin.api.errors import ErrorDetail, FieldError, answer, language_of
 from admin.api.media_models import (
-    LONGEST_DELAY,
     MediaInputGiven,
     MediaJobPage,
     MediaJobsAsked,
@@ -32,7 +31,7 @@ from admin.services import services_of
 from core.configuration.values import Readable
 from core.gateway_keys import PREFIX
 from core.jobs.order import Wish
-from core.jobs.submit import LONGEST_PROMPT
+from core.jobs.submit import LONGEST_DELAY, LONGEST_PROMPT
 from core.pictures import LARGEST
 from db.base import now
 from db.job_lists import Wanted

@@ -8,11 +8,10 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from admin.gateway.images_views import MediaJob
 from core.configuration.errors import wrong
 from core.configuration.values import Readable
-from core.jobs.submit import LONGEST_PROMPT
+from core.jobs.submit import LONGEST_DELAY, LONGEST_PROMPT
 from providers.media.cards import LONGEST_SIDE
 from providers.media.types import Task
 
-LONGEST_DELAY = 30 * 86_400.0
 LARGEST_SEED = 2**53
 
 

@@ -14,6 +14,7 @@ from db.database import Database
 
 HOURS = 3600.0
 LONGEST_PROMPT = 20_000  # characters; a model's own limit is shorter, and is checked when it is asked
+LONGEST_DELAY = 30 * 24 * HOURS  # seconds; what limits reserve is remembered for 32 days
 PRIORITIES = {"chat": 10, "tool": 10, "panel": 10, "api": 0, "mcp": 0}
 
 

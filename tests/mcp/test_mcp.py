@@ -108,6 +108,8 @@ async def test_long_work_is_a_job(shop: Studio) -> None:  # noqa: F811
         assert not stopped.is_error
         shop.go()
         await shop.until(begun.structured_content["id"], "cancelled")
+        later = await client.call_tool("generate_image", {"prompt": "x", "delay": 3600})
+        assert later.structured_content["phase"] == "scheduled" and "waiting" in later.content[0].text
         async with connected(shop, key=await shop.site.make_key()) as other:
             for tool in ("get_job", "cancel_job"):
                 assert (await other.call_tool(tool, {"id": job_id})).is_error
