@@ -102,7 +102,8 @@ async def spawn(
     tell: Callable[[str], None] | None = None,
     folder: Path | None = None,
 ) -> Child:
-    """Start a program, which dies with this process. Raises OSError where it is missing."""
+    """Start a program, which dies with this process. Raises OSError where it is missing or cannot be
+    recorded."""
     if shutil.which(argv[0]) is None:
         raise FileNotFoundError(argv[0])
     await asyncio.to_thread(records.mkdir, parents=True, exist_ok=True)
@@ -112,8 +113,13 @@ async def spawn(
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     record = records / f"{process.pid}.json"
-    record.write_text(json.dumps({"pid": process.pid, "started": started_at(process.pid)}))
-    return Child(process, record, tell)
+    child = Child(process, record, tell)
+    try:
+        record.write_text(json.dumps({"pid": process.pid, "started": started_at(process.pid)}))
+    except OSError:
+        await child.end(0)
+        raise
+    return child
 
 
 def reap_orphans(records: Path) -> int:

@@ -74,7 +74,7 @@ class Server:
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path not in OPEN:
             given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-            if not hmac.compare_digest(given.encode(), self._token.encode()):
+            if not hmac.compare_digest(given.encode(errors="surrogateescape"), self._token.encode()):
                 return refusal(401, "token", "the token is wrong")
         try:
             return await handler(request)
@@ -164,7 +164,7 @@ class Server:
             return refusal(404, "model", "no such model")
         if no := _cannot(resident.model):
             return no
-        asked = body["request"]
+        asked = dict(body["request"])
         missing = [one["digest"] for one in asked.get("inputs", ()) if not self._has(str(one["digest"]))]
         if missing:
             return refusal(404, "inputs", ", ".join(missing))

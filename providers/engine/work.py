@@ -7,6 +7,7 @@ import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ DONE, FAILED, CANCELLED = "done", "failed", "cancelled"
 ENDED = (DONE, FAILED, CANCELLED)
 MOST_JOBS = 2000  # remembered
 MOST_WAITING = 200
+KEPT_INPUTS = 3600.0  # seconds after an input was sent, and as long as a job needs it
 CANCEL_GRACE = 10.0  # seconds for a cancel to be heard at the next step
 SILENT = 300.0  # seconds without a step before an engine counts as hung
 TOLD_AS = {"memory": "overload", "disk": "transient"}
@@ -265,7 +267,17 @@ class Shop:
         job.state = state
         if state != DONE:
             shutil.rmtree(self._folder(job.id), ignore_errors=True)
+        self._forget_inputs()
         job.touch()
+
+    def _forget_inputs(self) -> None:
+        """Delete what no job needs and nobody has sent lately."""
+        pending = [job for job in self._jobs.values() if job.state not in ENDED]
+        used = {str(one["digest"]) for job in pending for one in job.request.get("inputs", ())}
+        for path in (self.folder / "inputs").glob("*"):
+            with suppress(OSError):
+                if path.name not in used and path.stat().st_mtime < time.time() - KEPT_INPUTS:
+                    path.unlink()
 
     def _folder(self, job_id: str) -> Path:
         return self.folder / "outputs" / job_id

@@ -7,6 +7,7 @@ Only weights as safetensors and the texts beside them are asked for: no pickles 
 
 import importlib
 import json
+import os
 import shutil
 import sys
 import threading
@@ -101,7 +102,10 @@ class Watch:
 
     def _run(self) -> None:
         while not self._over.wait(EVERY):
-            self._tell()
+            try:
+                self._tell()
+            except OSError:  # nobody listens any more, and the next host may begin the same download
+                os._exit(1)
 
 
 if __name__ == "__main__":
