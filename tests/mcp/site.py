@@ -115,9 +115,7 @@ async def _seed(database: Database, llm: str) -> None:
         await providers.save_provider(
             conn, "llm", kind="openai-compatible", name="llm", base_url=llm, config={}, enabled=True
         )
-        await slugs.save_one(
-            conn, routes.Route, "main", name="main", candidates=["llm:model-a"], settings={}
-        )
+        await slugs.save_one(conn, routes.Route, "main", name="main", candidates=["llm:model-a"], settings={})
         for name in ("one", "two"):
             await providers.save_provider(
                 conn, name, kind="studio", name=name, base_url=f"http://{name}.example", config={},
