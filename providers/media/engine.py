@@ -8,7 +8,8 @@ import asyncio
 import base64
 import hashlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,6 @@ SUFFIXES = {
     "video/webm": ".webm",
 }  # fmt: skip
 PHASES = ("waiting", "loading", "running", "saving")
-DIED = "died"
 
 
 def create(config: ProviderConfig) -> "EngineHost":
@@ -138,8 +138,9 @@ class EngineModel:
             "key": key, "model": self._name, "previews": True,
             "request": {**asked, "task": str(request.task), "inputs": inputs},
         }  # fmt: skip
-        answer = await self._host.call("POST", "/jobs", self._key, body)
-        return {"id": str(answer["id"])}
+        with _understood():
+            answer = await self._host.call("POST", "/jobs", self._key, body)
+            return {"id": str(answer["id"])}
 
     async def find(self, key: str) -> Handle | None:
         """Not needed: a submit can be repeated."""
@@ -151,30 +152,33 @@ class EngineModel:
         async with self._host.request("GET", path, self._key, timeout=UNHURRIED) as response:
             if response.status != 200:
                 await _answer(response)
-            async for line in response.content:
+            async for line in _lines(response):
                 if not line.startswith(b"data: "):
                     continue
-                job = json.loads(line[6:])
-                if job["state"] == "done":
-                    return
-                _raise_failed(job)
-                yield _progress(job)
+                with _understood():
+                    job = json.loads(line[6:])
+                    if job["state"] == "done":
+                        return
+                    _raise_failed(job)
+                    progress = _progress(job)
+                yield progress
         raise ProviderError(ErrorClass.CONNECT, "the host hung up")
 
     async def fetch(self, handle: Handle, folder: Path) -> Made:
         """Download what was made."""
-        job = await self._host.call("GET", f"/jobs/{handle['id']}", self._key)
-        files = [
-            await self._download(str(one["id"]), folder / f"made-{at}")
-            for at, one in enumerate(job["outputs"])
-        ]
-        return Made(tuple(files), 0.0, dict(job.get("settings") or {}))
+        with _understood():
+            job = await self._host.call("GET", f"/jobs/{handle['id']}", self._key)
+            names, settings = [str(one["id"]) for one in job["outputs"]], dict(job.get("settings") or {})
+        files = [await self._download(one, folder / f"made-{at}") for at, one in enumerate(names)]
+        return Made(tuple(files), 0.0, settings)
 
     async def discard(self, handle: Handle) -> None:
         """Let the host delete its files."""
-        job = await self._host.call("GET", f"/jobs/{handle['id']}", self._key)
-        for one in job["outputs"]:
-            async with self._host.request("DELETE", f"/outputs/{one['id']}", self._key) as response:
+        with _understood():
+            job = await self._host.call("GET", f"/jobs/{handle['id']}", self._key)
+            names = [str(one["id"]) for one in job["outputs"]]
+        for one in names:
+            async with self._host.request("DELETE", f"/outputs/{one}", self._key) as response:
                 await response.read()
 
     async def cancel(self, handle: Handle) -> None:
@@ -182,7 +186,10 @@ class EngineModel:
         await self._host.call("POST", f"/jobs/{handle['id']}/cancel", self._key)
 
     async def _send(self, one: MediaInput) -> dict[str, str]:
-        body = await asyncio.to_thread(one.path.read_bytes)
+        try:
+            body = await asyncio.to_thread(one.path.read_bytes)
+        except OSError as error:
+            raise ProviderError(ErrorClass.CALLER, f"an input of role {one.role} cannot be read") from error
         digest = hashlib.sha256(body).hexdigest()
         await self._host.call("PUT", f"/inputs/{digest}", self._key, body)
         return {"digest": digest, "mime": one.mime, "role": one.role}
@@ -193,14 +200,46 @@ class EngineModel:
             if response.status != 200:
                 await _answer(response)
             head = b""
-            with part.open("wb") as file:
-                async for chunk in response.content.iter_chunked(CHUNK):
-                    head = (head + chunk)[:HEAD] if len(head) < HEAD else head
-                    file.write(chunk)
-        mime = mime_of(head)
-        path = place.with_suffix(SUFFIXES.get(mime, ".bin"))
-        part.rename(path)
+            with _written(part):
+                with part.open("wb") as file:
+                    async for chunk in response.content.iter_chunked(CHUNK):
+                        head = (head + chunk)[:HEAD] if len(head) < HEAD else head
+                        file.write(chunk)
+                mime = mime_of(head)
+                path = place.with_suffix(SUFFIXES.get(mime, ".bin"))
+                part.rename(path)
         return MadeFile(path, mime)
+
+
+@contextmanager
+def _understood() -> Iterator[None]:
+    """What a host tells, taken apart. Raises ProviderError for what makes no sense."""
+    try:
+        yield
+    except BadMediaRequest:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ProviderError(ErrorClass.TRANSIENT, "what the engine host says makes no sense") from error
+
+
+@contextmanager
+def _written(part: Path) -> Iterator[None]:
+    """A file that is whole or gone. Raises ProviderError where nothing can be written."""
+    try:
+        yield
+    except (aiohttp.ClientError, TimeoutError):
+        raise
+    except OSError as error:
+        raise ProviderError(ErrorClass.CALLER, f"it cannot be written here: {error.strerror}") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """The lines of a stream. Raises ProviderError for one without an end."""
+    with _understood():
+        async for line in response.content:
+            yield line
 
 
 async def _answer(response: aiohttp.ClientResponse) -> Any:
@@ -227,9 +266,8 @@ def _refused(status: int, told: dict[str, Any], after: str) -> Exception:
         400: ErrorClass.CALLER, 401: ErrorClass.CREDENTIAL, 404: ErrorClass.TRANSIENT, 413: ErrorClass.CALLER,
         409: ErrorClass.MODEL_GONE, 415: ErrorClass.CALLER, 503: ErrorClass.OVERLOAD,
     }  # fmt: skip
-    found = classes.get(status, ErrorClass.TRANSIENT)
-    if status == 404 and told.get("field") == "model":
-        found = ErrorClass.MODEL_GONE
+    unknown = status == 404 and told.get("field") == "model"
+    found = ErrorClass.MODEL_GONE if unknown else classes.get(status, ErrorClass.TRANSIENT)
     return ProviderError(found, words, status=status, retry_after=float(after) if after.isdecimal() else None)
 
 
@@ -240,7 +278,7 @@ def _raise_failed(job: dict[str, Any]) -> None:
         return
     error = job.get("error") or {}
     kind, words = str(error.get("class")), str(error.get("message"))[:500]
-    if kind == DIED:
+    if kind == "died":
         raise EngineDied(ErrorClass.TRANSIENT, words)
     known = set(ErrorClass)
     # A failure that the host has settled is not asked about again: it would say the same.
