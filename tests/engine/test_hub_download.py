@@ -94,3 +94,10 @@ async def test_names_that_are_none(tmp_path: Path, name: str) -> None:
 async def test_without_an_environment(tmp_path: Path) -> None:
     download = await finished(Downloads(lambda: tmp_path / "python", tmp_path, {}).start("org/llama"))
     assert download.state == "failed" and "cannot be run" in download.why
+
+
+async def test_cancelled_before_it_began(tmp_path: Path) -> None:
+    own = Downloads(lambda: tmp_path / "python", tmp_path, {})
+    download = own.start("org/llama")
+    await own.cancel("org/llama")
+    assert download.state == "cancelled"

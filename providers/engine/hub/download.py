@@ -99,6 +99,8 @@ class Downloads:
         if task and not task.done():
             task.cancel()
             await asyncio.wait({task})
+            if self._downloads[repo].state == "waiting":  # it had not even begun
+                self._downloads[repo].state = "cancelled"
 
     async def close(self) -> None:
         """Stop all."""
