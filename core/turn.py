@@ -191,7 +191,8 @@ class Turn:
             raise
         answer.grant = grant
         if intent := intent_of(answer.calls):
-            ordered = await chat.ordered(self._desk(), self._asked(message, past, language), intent)
+            asked = replace(self._asked(message, past, language), said=answer.text)
+            ordered = await chat.ordered(self._desk(), asked, intent)
             return chat.with_words(ordered, answer), await preview.close()
         if answer.source_id == "over_limit":
             answer = replace(answers.over_limit(grant.allowance.resets_at, language), grant=grant,

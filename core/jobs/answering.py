@@ -22,7 +22,8 @@ async def answer_chat(conn: AsyncConnection, row: Any, status: str, reason: str,
     reply = Reply.from_json(row.reply) if row.reply else None
     if reply is None or not row.channel_id:
         return
-    words = done_text(row, reply) if status == DONE else failed_text(row, status, reason)
+    failure = "" if status == DONE else failed_text(row, status, reason)
+    words = captioned(reply.caption, failure) if failure else done_text(row, reply)
     buttons = _offers(reply, made) if status == DONE else _again(row, status, reason)
     media = tuple(media_of(one) for one in made)
     kept = [{"kind": one.kind, "ref": f"artifact:{one.artifact}"} for one in media]
@@ -37,15 +38,23 @@ async def answer_chat(conn: AsyncConnection, row: Any, status: str, reason: str,
     await outbox.add_outbound(conn, row.channel_id, row.chat_key, message.to_json(), reply.message_id)
 
 
-def under_way(job_id: str, task: Task, language: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+def under_way(
+    job_id: str, task: Task, language: str, caption: str = ""
+) -> tuple[str, tuple[tuple[str, str], ...]]:
     """What the message of a job that waits or runs says, and its button to cancel it."""
-    return text(f"media_working_{task.makes}", language), (("cancel", f"cancel:{job_id}"),)
+    words = captioned(caption, text(f"media_working_{task.makes}", language))
+    return words, (("cancel", f"cancel:{job_id}"),)
+
+
+def captioned(caption: str, words: str) -> str:
+    """Our words below those that a model said when it ordered."""
+    return "\n\n".join(part for part in (caption, words) if part)
 
 
 def working_message(row: Any) -> OutboundMessage:
     """The message of a job that waits or runs."""
-    words, buttons = under_way(row.id, Task(row.task), row.language)
     reply = Reply.from_json(row.reply)
+    words, buttons = under_way(row.id, Task(row.task), row.language, reply.caption)
     return OutboundMessage(
         chat_key=row.chat_key, text=words,
         message_id=reply.message_id, reply_to=reply.quote, plain=True, status="working",

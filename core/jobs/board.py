@@ -105,7 +105,7 @@ class Board:
 
 def words_of(row: Any, ahead: int | None) -> str:
     """A job's progress in words and a bar: "I am drawing it." and below "▰▰▰▱▱▱ 45 % · about 20 s left"."""
-    told, _ = under_way(row.id, Task(row.task), row.language)
+    told, _ = under_way(row.id, Task(row.task), row.language, (row.reply or {}).get("caption", ""))
     return "\n".join(part for part in (told, progress_line(row, ahead)) if part)
 
 

@@ -27,6 +27,7 @@ from providers.media.types import Task
 ON_JOBS = ("cancel", "again")
 ON_MADE = {"variations": IMAGE, "upscale": IMAGE, "animate": VIDEO}
 ALL = (*COMMANDS, *ON_JOBS, *ON_MADE)
+LONGEST_CAPTION = 800  # characters of a model's words that stay above the result; messengers take 1,024
 RECENT = 6  # messages back in which "it" may be a picture
 
 
@@ -44,7 +45,7 @@ class Desk:
 @dataclass(frozen=True, slots=True)
 class Asked:
     """One message with what is known around it. `own` and `job` are the ids of its answer and its job: the
-    same again when a crashed turn is repeated."""
+    same again when a crashed turn is repeated. `said` is what a model said before it ordered."""
 
     instance: Instance
     message: InboundMessage
@@ -52,6 +53,7 @@ class Asked:
     language: str
     own: str
     job: str
+    said: str = ""
 
 
 async def commanded(desk: Desk, asked: Asked) -> Answer:
@@ -139,10 +141,11 @@ async def _placed(desk: Desk, asked: Asked, route: MediaRoute, wish: Wish) -> An
     if not room.lines:
         return _over(room, language)
     offers = _offers(asked.instance, wish.task)
+    caption = asked.said if len(asked.said) <= LONGEST_CAPTION else ""
     order = Order(
         wish, room.lines, "chat", route_id=route.id, channel_id=instance.id, chat_key=message.chat_key,
         user_key=message.user_key, key=asked.job, language=language, queue=route.queue,
-        reply=Reply(asked.own, message.reply_to, "", offers), rating=instance.character.rating,
+        reply=Reply(asked.own, message.reply_to, caption, offers), rating=instance.character.rating,
     )  # fmt: skip
     words, buttons = under_way(asked.job, wish.task, language)
     also = partial(place, order=order, ttl_hours=desk.ttl_hours, job_id=asked.job)

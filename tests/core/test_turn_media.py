@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from core.jobs.board import words_of
 from core.jobs.submit import LONGEST_PROMPT, cancel
 from core.pictures import read_picture
 from db import artifacts, jobs, media, slugs
@@ -264,6 +265,10 @@ async def test_a_model_orders_by_itself(studio: Desk) -> None:
     assert await studio.ask("I would love to see your bakery") == "Gladly!\n\nI am drawing it."
     job = await job_of(studio)
     assert (job.request["prompt"], job.task) == ("a cosy bakery, watercolour", "text_to_image")
+    assert words_of(job, 1).startswith("Gladly!\n\nI am drawing it.\n")
+    async with studio.database.transaction() as conn:
+        await cancel(conn, job.id)
+    assert (await studio.rows(OutboxRow))[-1].payload["text"].startswith("Gladly!\n\n")
     tools = studio.llm.requests[-1].body["tools"]
     assert [one["function"]["name"] for one in tools] == ["make_image", "make_video"]
 
