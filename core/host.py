@@ -211,6 +211,10 @@ class ChannelHost:
         """Show how far jobs are until cancelled."""
         await self._board.run()
 
+    async def look_at_jobs(self) -> bool:
+        """Show once how far they are; False when there are none."""
+        return await self._board.round()
+
     async def write_marks(self) -> None:
         """Run the outbox's writer until cancelled."""
         await self._outbox.write_marks()

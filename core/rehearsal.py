@@ -17,14 +17,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.channel import Host, Identity, JobView, Preview, PreviewTarget
 from core.host import ChannelHost
 from core.instances import load_instance
+from core.media.routes import DEFAULTS
 from core.messages import InboundMessage, Incoming, OutboundMessage
 from core.pictures import Picture
 from core.routing.cooldown import Cooldown
 from core.routing.resting import Failure
 from core.routing.state import RestStore, open_state
-from db import channels, inbox, knowledge, settings, usage
+from db import channels, inbox, knowledge, providers, settings, slugs, usage
 from db.database import Database
+from db.media import MediaRoute
 from providers.errors import ErrorClass
+from providers.media.cards import vendor_cards
 
 ROUNDS = 8  # CPython specialises a function's bytecode after its eighth run
 BASE = "rehearsal"
@@ -152,11 +155,13 @@ async def _rest(rests: RestStore) -> None:
 async def _converse(host: ChannelHost) -> None:
     writer = asyncio.create_task(host.write_marks())
     await host.recover()
+    await host.look_at_jobs()
     for number in range(ROUNDS):
         for words in ("ping", "/start", "what is this about?"):
             await host.accept([Incoming(f"{number}{words}", f"{number}", words)])
             await host.drain()
         await host.look()
+        await host.look_at_jobs()
         host.beat()
     await host.reload()
     writer.cancel()
@@ -173,6 +178,14 @@ async def _set(connection: AsyncConnection) -> str:
         connection, kind="rehearsal", slug="rehearsal", name="", config={}, base_ids=[BASE]
     )
     await inbox.save_preview(connection, 0, "1")
+    vendor_cards()
+    await providers.save_provider(
+        connection, BASE, kind="engine", name="", base_url="http://127.0.0.1", config={}, enabled=True,
+        managed="",
+    )  # fmt: skip
+    for makes, name in DEFAULTS.items():
+        lines = {"candidates": [f"{BASE}:auto"], "settings": {}, "managed": ""}
+        await slugs.save_one(connection, MediaRoute, name, name="", makes=makes, **lines)
     row = {"provider_id": "1", "model": "1", "outcome": "ok", "total_ms": 1.0, "channel_id": channel_id}
     await usage.add_usage(connection, [row])
     return channel_id

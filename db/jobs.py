@@ -107,6 +107,7 @@ BLANK: dict[str, Any] = {
 ORDER = (JOB.c.lane.desc(), JOB.c.rank, JOB.c.id)
 GET = select(JOB).where(JOB.c.id == bindparam("wanted"))
 UNENDED = JOB.c.status.in_((WAITING, RUNNING))
+UNENDED_OF = select(JOB).where(JOB.c.channel_id == bindparam("channel"), UNENDED)
 
 
 async def add_job(conn: AsyncConnection, **values: Any) -> Any:
@@ -247,7 +248,7 @@ async def before(conn: AsyncConnection, row: Any) -> int | None:
 
 async def unended_of(conn: AsyncConnection, channel_id: str) -> list[Any]:
     """The jobs of an instance that wait or run."""
-    return list((await conn.execute(select(JOB).where(JOB.c.channel_id == channel_id, UNENDED))).all())
+    return list((await conn.execute(UNENDED_OF, {"channel": channel_id})).all())
 
 
 async def find_by_key(conn: AsyncConnection, key: str) -> Any | None:

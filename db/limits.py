@@ -108,10 +108,12 @@ RESERVED = select(func.coalesce(func.sum(Reservation.amount), 0.0)).where(
 )
 
 
+ALL = select(Limit.__table__).order_by(Limit.created_at, Limit.id)
+
+
 async def all_limits(conn: AsyncConnection) -> list[Any]:
     """Every limit, oldest first."""
-    query = select(Limit.__table__).order_by(Limit.created_at, Limit.id)
-    return list((await conn.execute(query)).all())
+    return list((await conn.execute(ALL)).all())
 
 
 async def get_limit(conn: AsyncConnection, limit_id: str) -> Any | None:

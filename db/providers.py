@@ -43,10 +43,12 @@ class ProviderKey(Row):
     created_at: Mapped[float] = mapped_column(Float)
 
 
+ALL = select(Provider.__table__).order_by(Provider.created_at, Provider.id)
+
+
 async def all_providers(conn: AsyncConnection) -> list[Any]:
     """Every provider, oldest first."""
-    query = select(Provider.__table__).order_by(Provider.created_at, Provider.id)
-    return list((await conn.execute(query)).all())
+    return list((await conn.execute(ALL)).all())
 
 
 async def get_provider(conn: AsyncConnection, provider_id: str) -> Any | None:

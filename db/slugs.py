@@ -11,8 +11,7 @@ from db.base import Row, now
 
 async def all_of(conn: AsyncConnection, kind: type[Row]) -> list[Any]:
     """Every row of a kind, oldest first."""
-    table = kind.__table__
-    return list((await conn.execute(select(table).order_by(table.c.created_at, table.c.id))).all())
+    return list((await conn.execute(_all(kind))).all())
 
 
 async def get_one(conn: AsyncConnection, kind: type[Row], row_id: str) -> Any | None:
@@ -31,6 +30,11 @@ async def save_one(conn: AsyncConnection, kind: type[Row], row_id: str, **values
 async def delete_one(conn: AsyncConnection, kind: type[Row], row_id: str) -> None:
     """Delete a row."""
     await conn.execute(delete(kind).where(kind.__table__.c.id == row_id))
+
+
+@cache
+def _all(kind: type[Row]) -> Select[Any]:
+    return select(kind.__table__).order_by(kind.__table__.c.created_at, kind.__table__.c.id)
 
 
 @cache

@@ -55,7 +55,7 @@ class Board:
         while True:
             await self._news.wait()
             try:
-                if not await self._round():
+                if not await self.round():
                     self._news.clear()
             except Unavailable as error:
                 logger.info("progress is not shown now: %s", error)
@@ -63,7 +63,7 @@ class Board:
                 logger.exception("progress is not shown")
             await asyncio.sleep(LOOK_EVERY)
 
-    async def _round(self) -> bool:
+    async def round(self) -> bool:
         """One look at all of them; False when there are none."""
         self._finished.clear()  # who is finished now has ended in the rows, or was let wait once more
         async with self._database.reading() as conn:

@@ -52,7 +52,7 @@ class Place:
     async def look(self) -> list[str]:
         """What one look at the rows shows."""
         before = len(self.channel.views)
-        await self.board._round()
+        await self.board.round()
         return [one.words for one in self.channel.views[before:]]
 
 
